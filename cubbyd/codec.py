@@ -1,0 +1,173 @@
+"""Our strict subset of CBOR (RFC 8949), the only door to cbor2.
+
+A decoder that is generous is a way in: two readers of the same bytes may understand different
+things. So an item is refused unless it is one of null, booleans, integers (tags 2 and 3 of at most
+64 bytes), finite floats, text, byte strings, arrays, and maps with text keys that are all
+different; everything of definite length, nothing after the end, nothing deeper or longer than the
+bounds below.
+
+``check`` walks the bytes before anything is built from them: cbor2 takes half a second over one
+mebibyte of empty arrays, and this refuses them after the ten-thousandth.
+"""
+
+from math import isfinite
+from struct import unpack
+from typing import Final, NoReturn, cast
+
+import cbor2
+
+from cubbyd.errors import MalformedFrameError
+from cubbyd.value import Value
+
+MAX_DEPTH: Final = 64
+"""Containers within containers; deeper than any credential, shallower than any stack."""
+MAX_ITEMS: Final = 10_000
+"""Data items in one payload, keys and containers included."""
+MAX_BIGNUM_BYTES: Final = 64
+"""Bytes of an integer beyond 64 bits: 512 bits, since decimal conversion grows quadratically."""
+
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_BIGNUM_TAGS = (2, 3)
+_FALSE_TRUE_NULL = (20, 21, 22)
+_FLOATS = {25: ">e", 26: ">f", 27: ">d"}
+_FOLLOWS, _RESERVED = 24, 28
+"""Additional information below 24 is the argument; up to 27 it says how many bytes of argument
+follow; from 28 on it is reserved, or says 'indefinite' (31)."""
+
+
+def decode(payload: bytes, *, max_items: int = MAX_ITEMS) -> Value:
+    """The one data item in the payload.
+
+    Raises:
+        MalformedFrameError: It is not exactly one item of the subset.
+    """
+    check(payload, max_items=max_items)
+    return _load(payload)
+
+
+def decode_own(payload: bytes) -> Value:
+    """Like ``decode``, but unchecked: for what we encoded, sealed and opened ourselves.
+
+    Raises:
+        MalformedFrameError: It is not CBOR.
+    """
+    return _load(payload)
+
+
+def encode(value: Value) -> bytes:
+    """The value as CBOR, for values that came from ``decode`` or were built by us."""
+    return cbor2.dumps(value)
+
+
+def encode_foreign(value: object) -> bytes:
+    """A value that a caller of the library made up, held to the same subset.
+
+    Raises:
+        ValueError: It has a part that cubbyd does not carry; says which kind.
+    """
+    try:
+        payload = cbor2.dumps(value)
+        check(payload)
+        _load(payload)
+    except (cbor2.CBOREncodeError, MalformedFrameError, UnicodeError, RecursionError) as error:
+        problem = error if isinstance(error, MalformedFrameError) else type(error).__name__
+    else:
+        return payload
+    raise ValueError(f"cubbyd cannot carry this value: {problem}")
+
+
+def check(payload: bytes, *, max_items: int = MAX_ITEMS) -> None:
+    """Walk one payload and refuse whatever is outside the subset, but for what only cbor2 sees.
+
+    (That is invalid UTF-8 and duplicate keys, which ``_load`` refuses.)
+
+    Raises:
+        MalformedFrameError: Says what and at which byte, never the byte itself.
+    """
+    try:
+        end = _walk(payload, max_items)
+    except IndexError:
+        end = len(payload) + 1
+    if end > len(payload):
+        _refuse("the data item is cut short", len(payload))
+    if end < len(payload):
+        _refuse("something follows the data item", end)
+
+
+def _walk(payload: bytes, max_items: int) -> int:
+    """The position after the item; past the end, or an IndexError, when it is cut short."""
+    position = items = 0
+    # How many items each open container still waits for; for a map, keys fall on even counts.
+    remaining, is_map = 1, False
+    outer: list[tuple[int, bool]] = []
+    while True:
+        while remaining == 0:
+            if not outer:
+                return position
+            remaining, is_map = outer.pop()
+        items += 1
+        if items > max_items:
+            _refuse(f"more than {max_items} items", position)
+        start = position
+        major, argument, position = _head(payload, start)
+        if is_map and remaining % 2 == 0 and major != _TEXT:
+            _refuse("a map key is not text", start)
+        remaining -= 1
+        if major in (_BYTES, _TEXT):
+            position += argument
+        elif major in (_ARRAY, _MAP):
+            if len(outer) >= MAX_DEPTH:
+                _refuse(f"nested deeper than {MAX_DEPTH}", start)
+            outer.append((remaining, is_map))
+            remaining, is_map = (argument, False) if major == _ARRAY else (2 * argument, True)
+        elif major == _TAG:
+            position = _bignum_end(payload, argument, position)
+        elif major == _SIMPLE:
+            _check_simple(payload, start)
+
+
+def _head(payload: bytes, position: int) -> tuple[int, int, int]:
+    """An item's major type, its argument, and where what follows begins."""
+    initial = payload[position]
+    major, argument = initial >> 5, initial & 31
+    if argument < _FOLLOWS:
+        return major, argument, position + 1
+    if argument >= _RESERVED:
+        _refuse("an indefinite or reserved length", position)
+    end = position + 1 + (1 << (argument - _FOLLOWS))
+    return major, int.from_bytes(payload[position + 1 : end], "big"), end
+
+
+def _bignum_end(payload: bytes, tag: int, position: int) -> int:
+    """Where the byte string behind a bignum's tag ends."""
+    if tag not in _BIGNUM_TAGS:
+        _refuse("a tag other than a bignum's", position)
+    major, length, content = _head(payload, position)
+    if major != _BYTES or length > MAX_BIGNUM_BYTES:
+        _refuse(f"a bignum that is not a byte string of at most {MAX_BIGNUM_BYTES}", position)
+    return content + length
+
+
+def _check_simple(payload: bytes, position: int) -> None:
+    kind = payload[position] & 31
+    if kind in _FALSE_TRUE_NULL:
+        return
+    layout = _FLOATS.get(kind)
+    if layout is None:
+        _refuse("an undefined or simple value", position)
+    number = payload[position + 1 : position + 1 + (1 << (kind - _FOLLOWS))]
+    if len(number) == 1 << (kind - _FOLLOWS) and not isfinite(unpack(layout, number)[0]):
+        _refuse("a number that is not finite", position)
+
+
+def _load(payload: bytes) -> Value:
+    # cbor2 quotes what it read in its errors, and Python chains them: neither may get out.
+    try:
+        return cast("Value", cbor2.loads(payload, allow_duplicate_keys=False))
+    except (cbor2.CBORDecodeError, ValueError, RecursionError):
+        problem = "a key is there twice, or text is not UTF-8"
+    raise MalformedFrameError(problem)
+
+
+def _refuse(problem: str, position: int) -> NoReturn:
+    raise MalformedFrameError(f"{problem}, at byte {position}")

@@ -1,0 +1,69 @@
+"""Where things lie when nobody says otherwise, for the daemon and its clients alike.
+
+The only room that knows platformdirs. Its import is put off until a path needs it: a command that
+finds ``$XDG_RUNTIME_DIR`` does without.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+SYSTEM_SOCKET: Final = Path("/run/cubbyd/cubbyd.sock")
+MAX_SOCKET_PATH_BYTES: Final = 107
+"""``sun_path`` has 108 bytes on Linux, the last of them a NUL."""
+
+
+def user_socket() -> Path:
+    """The socket of the daemon that serves the user who asks."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return Path(runtime, "cubbyd", "cubbyd.sock")
+    from platformdirs import user_state_path  # noqa: PLC0415 - see the module's first lines
+
+    return user_state_path("cubbyd", appauthor=False) / "run" / "cubbyd.sock"
+
+
+def client_socket() -> Path:
+    """The socket that a client tries: ``$CUBBY_SOCKET``, the user's own, or the system's."""
+    named = os.environ.get("CUBBY_SOCKET")
+    if named:
+        return Path(named)
+    own = user_socket()
+    return SYSTEM_SOCKET if SYSTEM_SOCKET.exists() and not own.exists() else own
+
+
+def user_store() -> Path:
+    """The directory of sealed files."""
+    from platformdirs import user_data_path  # noqa: PLC0415 - see the module's first lines
+
+    return user_data_path("cubbyd", appauthor=False) / "store"
+
+
+def user_key_file() -> Path:
+    """The key file: outside the store, so that a copy of the store alone opens nothing."""
+    return _user_config() / "key"
+
+
+def user_config_file() -> Path:
+    """The configuration file that is read when it is there and no other is named."""
+    return _user_config() / "cubbyd.toml"
+
+
+def _user_config() -> Path:
+    from platformdirs import user_config_path  # noqa: PLC0415 - see the module's first lines
+
+    return user_config_path("cubbyd", appauthor=False)
+
+
+def check_socket_path(path: Path) -> None:
+    """Refuse a path that the system has no room for.
+
+    Raises:
+        ValueError: It is longer than ``MAX_SOCKET_PATH_BYTES``; says so in words for users.
+    """
+    length = len(os.fsencode(path))
+    if length > MAX_SOCKET_PATH_BYTES:
+        raise ValueError(
+            f"the socket path {path} has {length} bytes, and the system's limit is "
+            f"{MAX_SOCKET_PATH_BYTES}; name a shorter one with --socket"
+        )

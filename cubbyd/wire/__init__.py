@@ -1,0 +1,1 @@
+"""Bytes to messages and back, for both ends of the socket; no sockets here."""

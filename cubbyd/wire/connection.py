@@ -1,0 +1,232 @@
+"""One connection's two ends as plain state machines: bytes in, events out; messages in, bytes out.
+
+``receive_data`` only buffers, ``next_event`` judges. Any exception from ``next_event`` other than
+``WireError`` is our bug. After a ``WireError`` the connection cannot be resynchronised: send
+``refuse(None, error)`` and close.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeGuard, TypeVar
+
+from cubbyd import codec
+from cubbyd.errors import (
+    FrameTooLargeError,
+    InvalidRequestError,
+    MalformedFrameError,
+    RefusedError,
+    TooLargeError,
+    WireError,
+    refusal,
+)
+from cubbyd.messages import Operation, Peer, Request, Response
+from cubbyd.secret import Secret
+from cubbyd.value import Map, Value
+from cubbyd.wire.framing import MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, FrameReader, frame
+
+T = TypeVar("T")
+
+MAX_ID: Final = 2**64 - 1
+"""Largest request id: what fits a CBOR unsigned integer."""
+
+_OPERATIONS = {operation.value: operation for operation in Operation}
+_REQUEST_KEYS = frozenset({"id", "operation", "path", "token", "data", "wrap_ttl"})
+
+
+class Need(Enum):
+    """What ``next_event`` waits for."""
+
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A well-formed request."""
+
+    id: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Misasked:
+    """A well-formed map that is no request; the connection lives on."""
+
+    id: int | None
+    error: InvalidRequestError
+
+
+class ServerConnection:
+    """The daemon's end: requests in, answers and refusals out."""
+
+    def __init__(self, peer: Peer, *, max_frame_bytes: int = MAX_REQUEST_BYTES) -> None:
+        self._peer = peer
+        self._reader = FrameReader(max_bytes=max_frame_bytes)
+        self.receive_data = self._reader.receive_data
+
+    @property
+    def is_mid_frame(self) -> bool:
+        """Whether the client owes us the rest of a frame."""
+        return self._reader.is_mid_frame
+
+    def next_event(self) -> Asked | Misasked | Need:
+        """The next request, or what is wrong with it, or that more data is needed.
+
+        Raises:
+            WireError: The stream is broken; nothing after this point can be understood.
+        """
+        payload = self._reader.next_payload()
+        if payload is None:
+            return Need.DATA
+        fields = codec.decode(payload)
+        if not isinstance(fields, dict):
+            raise MalformedFrameError("the payload is not a map")
+        request_id = fields.get("id")
+        if not _is_uint(request_id):
+            return Misasked(None, InvalidRequestError("'id' must be an unsigned integer"))
+        try:
+            return Asked(request_id, self._parse(fields))
+        except InvalidRequestError as error:
+            return Misasked(request_id, error)
+
+    def _parse(self, fields: Map) -> Request:
+        if not fields.keys() <= _REQUEST_KEYS:
+            count = len(fields.keys() - _REQUEST_KEYS)
+            # An unknown key may be a secret in the wrong place, so it is not repeated.
+            raise InvalidRequestError(
+                f"{count} unknown key(s); a request has {', '.join(sorted(_REQUEST_KEYS))}"
+            )
+        operation = _OPERATIONS.get(_typed(fields, "operation", str, "text") or "")
+        if operation is None:
+            raise InvalidRequestError("'operation' must be one of read, write, list, delete")
+        path = _typed(fields, "path", str, "text")
+        if path is None:
+            raise InvalidRequestError("'path' is missing")
+        token = _typed(fields, "token", str, "text")
+        wrap_ttl = fields.get("wrap_ttl")
+        if not (isinstance(wrap_ttl, str) or _is_uint(wrap_ttl) or "wrap_ttl" not in fields):
+            raise InvalidRequestError("'wrap_ttl' must be an unsigned integer or text")
+        return Request(
+            operation=operation,
+            path=path,
+            peer=self._peer,
+            token=None if token is None else Secret.from_text(token),
+            data=_typed(fields, "data", dict, "a map"),
+            wrap_ttl=wrap_ttl if isinstance(wrap_ttl, int | str) else None,
+        )
+
+    def answer(self, request_id: int, response: Response) -> bytes:
+        """An answer's frame.
+
+        Raises:
+            TooLargeError: No client would take it. Ask before anything is committed.
+        """
+        fields: Map = {"id": request_id, **response.to_map()}
+        try:
+            return frame(codec.encode(fields), max_bytes=MAX_ANSWER_BYTES)
+        except FrameTooLargeError as error:
+            raise TooLargeError(f"the answer is {error}") from None
+
+    def refuse(self, request_id: int | None, error: RefusedError | WireError) -> bytes:
+        """A refusal's frame."""
+        detail: Mapping[str, Value] = {}
+        if isinstance(error, RefusedError):
+            messages, detail = error.messages, error.detail
+        else:
+            messages = (str(error),)
+        # "messages" is never empty on the wire: a bare status is told by its code.
+        words: Map = {
+            "code": error.code,
+            "status": error.status,
+            "messages": [*(messages or (error.code,))],
+        }
+        if detail:
+            words["detail"] = {**detail}
+        fields: Map = {"id": request_id, "error": words}
+        return frame(codec.encode(fields), max_bytes=MAX_ANSWER_BYTES)
+
+
+class ClientConnection:
+    """A client's end: requests out, responses and refusals in, matched by their ids."""
+
+    def __init__(self) -> None:
+        self._reader = FrameReader(max_bytes=MAX_ANSWER_BYTES)
+        self._next_id = 0
+        self.receive_data = self._reader.receive_data
+
+    def ask(
+        self,
+        operation: Operation,
+        path: str,
+        *,
+        token: Secret | None = None,
+        data: Mapping[str, object] | None = None,
+        wrap_ttl: int | str | None = None,
+    ) -> tuple[int, bytes]:
+        """A request's id and frame.
+
+        Raises:
+            ValueError: The data holds something that cubbyd does not carry.
+        """
+        self._next_id += 1
+        fields: dict[str, object] = {
+            "id": self._next_id,
+            "operation": operation.value,
+            "path": path,
+        }
+        if token is not None:
+            fields["token"] = token.reveal_text()
+        if data is not None:
+            fields["data"] = data
+        if wrap_ttl is not None:
+            fields["wrap_ttl"] = wrap_ttl
+        # The limit is the daemon's to name: it may have been set higher there.
+        return self._next_id, frame(codec.encode_foreign(fields), max_bytes=2**32 - 1)
+
+    def next_event(self) -> tuple[int | None, Response | RefusedError] | Need:
+        """The id of a request and what became of it; the id is None when the daemon gave up on us.
+
+        Raises:
+            WireError: This is no daemon that we understand.
+        """
+        payload = self._reader.next_payload()
+        if payload is None:
+            return Need.DATA
+        fields = codec.decode(payload, max_items=len(payload))
+        if not isinstance(fields, dict):
+            raise MalformedFrameError("the answer is not a map")
+        request_id = fields.get("id")
+        if not (request_id is None or _is_uint(request_id)):
+            raise MalformedFrameError("the answer's id is not an unsigned integer")
+        words = fields.get("error")
+        if words is None:
+            return request_id, Response.from_map(fields)
+        return request_id, _refusal(words)
+
+
+def _refusal(words: Value) -> RefusedError:
+    match words:
+        case {"code": str(code), "status": int(status), "messages": list(messages), **rest}:
+            detail = rest.get("detail")
+            return refusal(
+                code,
+                status,
+                [str(message) for message in messages],
+                detail if isinstance(detail, dict) else None,
+            )
+        case _:
+            raise MalformedFrameError("the refusal lacks its code, status or messages")
+
+
+def _is_uint(value: Value) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID
+
+
+def _typed(fields: Map, key: str, kind: type[T], name: str) -> T | None:
+    """A field of that type, or None when it is not there; null is not absence."""
+    value = fields.get(key)
+    if isinstance(value, kind):
+        return value
+    if key in fields:
+        raise InvalidRequestError(f"{key!r} must be {name}")
+    return None
