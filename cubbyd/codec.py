@@ -10,6 +10,7 @@ bounds below.
 mebibyte of empty arrays, and this refuses them after the ten-thousandth.
 """
 
+from collections.abc import Mapping
 from math import isfinite
 from struct import unpack
 from typing import Final, NoReturn, cast
@@ -66,7 +67,8 @@ def encode_foreign(value: object) -> bytes:
         ValueError: It has a part that cubbyd does not carry; says which kind.
     """
     try:
-        payload = cbor2.dumps(value)
+        _check_shape(value)
+        payload = cbor2.dumps(value, encoders={memoryview: _encode_memoryview})
         check(payload)
         _load(payload)
     except (cbor2.CBOREncodeError, MalformedFrameError, UnicodeError, RecursionError) as error:
@@ -74,6 +76,26 @@ def encode_foreign(value: object) -> bytes:
     else:
         return payload
     raise ValueError(f"cubbyd cannot carry this value: {problem}")
+
+
+def _check_shape(value: object) -> None:
+    """Refuse what is too deep before cbor2 sees it: its recursion has no bound but the stack."""
+    pending = [(value, 1)]
+    for _ in range(MAX_ITEMS):
+        if not pending:
+            return
+        part, depth = pending.pop()
+        if isinstance(part, Mapping | list | tuple):
+            if depth > MAX_DEPTH:
+                raise MalformedFrameError(f"nested deeper than {MAX_DEPTH}")
+            inner = part.values() if isinstance(part, Mapping) else part
+            pending += [(each, depth + 1) for each in inner]
+    raise MalformedFrameError(f"more than {MAX_ITEMS} items")
+
+
+def _encode_memoryview(encoder: cbor2.CBOREncoder, view: memoryview) -> None:
+    # cbor2 takes it for a sequence of numbers.
+    encoder.encode_bytes(view.tobytes())
 
 
 def check(payload: bytes, *, max_items: int = MAX_ITEMS) -> None:

@@ -155,6 +155,10 @@ class IntegrityError(RefusedError):
     default = "a stored file is damaged"
 
 
+class SealBrokenError(IntegrityError):
+    """Sealed bytes do not open: changed, moved, or sealed by another key."""
+
+
 class StorageFullError(RefusedError):
     """The disk, or its quota, has no room; nothing was changed."""
 

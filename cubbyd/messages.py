@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from cubbyd.errors import MalformedFrameError
 from cubbyd.secret import Secret
-from cubbyd.value import Map, Value
+from cubbyd.value import Map, Value, to_json
 
 T = TypeVar("T")
 
@@ -193,6 +193,23 @@ class Response:
         if self.renewable is not None:
             fields["renewable"] = self.renewable
         return fields
+
+    def to_envelope(self) -> Map:
+        """As OpenBao's JSON has it: every key is there, and byte strings are base64url text."""
+        auth = None if self.auth is None else self.auth.to_map()
+        if auth is not None:
+            auth = {"metadata": None, "mfa_requirement": None, **auth}
+        data = None if self.data is None else {k: to_json(v) for k, v in self.data.items()}
+        return {
+            "request_id": self.request_id,
+            "lease_id": self.lease_id or "",
+            "renewable": bool(self.renewable),
+            "lease_duration": self.lease_duration or 0,
+            "data": data,
+            "wrap_info": None if self.wrap_info is None else self.wrap_info.to_map(),
+            "warnings": [*self.warnings] or None,
+            "auth": auth,
+        }
 
     @classmethod
     def from_map(cls, fields: Mapping[str, Value]) -> Self:

@@ -1,5 +1,6 @@
 """Bytes that refuse to be shown by accident."""
 
+from contextlib import suppress
 from hmac import compare_digest
 from typing import NoReturn, Self
 
@@ -19,8 +20,14 @@ class Secret:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """A secret that is text, such as a token."""
-        return cls(text.encode())
+        """A secret that is text, such as a token.
+
+        Raises:
+            ValueError: It holds half a surrogate pair, so it has no bytes.
+        """
+        with suppress(UnicodeEncodeError):  # which carries the whole text along
+            return cls(text.encode())
+        raise ValueError("a secret that is not Unicode text")
 
     def reveal(self) -> bytes:
         """The bytes themselves. Each call of this is a place to look at."""
@@ -30,9 +37,11 @@ class Secret:
         """The secret as text.
 
         Raises:
-            UnicodeDecodeError: It is not UTF-8, so it was never text.
+            ValueError: It is not UTF-8, so it was never text.
         """
-        return self._value.decode()
+        with suppress(UnicodeDecodeError):  # which carries all the bytes along
+            return self._value.decode()
+        raise ValueError(f"a secret of {len(self._value)} bytes that is not text")
 
     def __repr__(self) -> str:
         return f"<Secret of {len(self._value)} bytes>"

@@ -198,10 +198,11 @@ class ClientConnection:
         request_id = fields.get("id")
         if not (request_id is None or _is_uint(request_id)):
             raise MalformedFrameError("the answer's id is not an unsigned integer")
-        words = fields.get("error")
-        if words is None:
-            return request_id, Response.from_map(fields)
-        return request_id, _refusal(words)
+        if "error" in fields:
+            return request_id, _refusal(fields["error"])
+        if request_id is None:
+            raise MalformedFrameError("the answer has no id")
+        return request_id, Response.from_map(fields)
 
 
 def _refusal(words: Value) -> RefusedError:

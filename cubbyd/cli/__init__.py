@@ -1,0 +1,1 @@
+"""The command lines: ``cubby`` for everybody, ``cubbyd`` to run the daemon."""

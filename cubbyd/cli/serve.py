@@ -1,0 +1,93 @@
+"""``cubbyd``: the daemon's command line, and the only ``trio.run`` of the daemon."""
+
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import trio
+
+from cubbyd import __version__, config, daemon
+from cubbyd.errors import StartError, StoreError
+from cubbyd.hardening import harden
+from cubbyd.settings import LOG_LEVELS
+
+_EPILOG = """\b
+Without any option it serves the user who starts it:
+  cubbyd                                  socket in $XDG_RUNTIME_DIR/cubbyd
+  cubbyd --config /etc/cubbyd/cubbyd.toml settings from a file
+
+Every option is also a setting in the configuration file; options win.
+Exit status: 0 stopped as asked, 1 could not start or had to stop, 2 usage.
+"""
+
+
+@click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--socket", type=click.Path(path_type=Path), help="Where to listen.")
+@click.option("--store", type=click.Path(path_type=Path), help="The directory of sealed files.")
+@click.option(
+    "--key-file", type=click.Path(path_type=Path), help="The key file; made at the first start."
+)
+@click.option(
+    "--config", "file", type=click.Path(path_type=Path), help="The configuration file (TOML)."
+)
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to tell on stderr.")
+@click.version_option(package_name="cubbyd")
+def main(
+    socket: Path | None,
+    store: Path | None,
+    key_file: Path | None,
+    file: Path | None,
+    log_level: str | None,
+) -> None:
+    """Serve cubbyholes and wrapping tokens on a Unix socket, until SIGTERM or SIGINT."""
+    overrides = {
+        "socket": socket,
+        "store": store,
+        "key_file": key_file,
+        "log_level": log_level,
+    }
+    problems: list[str] = []
+    try:
+        settings = config.load(file, overrides=overrides)
+        logging.basicConfig(
+            level=settings.log_level.upper(), stream=sys.stderr, format="cubbyd: %(message)s"
+        )
+        harden(max_connections=settings.limits.max_connections)
+        with daemon.opened(settings) as opened:
+            trio.run(_run, opened)
+    except* (StartError, StoreError) as found:
+        problems = [f"cubbyd: {problem}" for problem in _leaves(found)]
+    if problems:
+        click.echo("\n".join(problems), err=True)
+        sys.exit(1)
+
+
+async def _run(opened: daemon.Daemon) -> None:
+    stop = trio.Event()
+    async with trio.open_nursery() as listening:
+        await listening.start(_stop_on_signal, stop)
+        async with trio.open_nursery() as serving:
+            await serving.start(opened.serve, stop)
+            settings = opened.settings
+            click.echo(f"cubbyd {__version__} listens at {settings.socket}, store {settings.store}")
+        listening.cancel_scope.cancel()
+
+
+async def _stop_on_signal(
+    stop: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for _ in signals:
+            stop.set()
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

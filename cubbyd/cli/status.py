@@ -1,0 +1,32 @@
+"""``cubby status``: whether a daemon is there, and whether it serves."""
+
+from dataclasses import replace
+
+import click
+
+from cubbyd.cli.exit_codes import Exit
+from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.client import calls
+
+
+@click.command(
+    epilog=examples(
+        "cubby status",
+        "cubby status --field version",
+        "cubby --socket /run/cubbyd/cubbyd.sock status --format json",
+    )
+)
+@shared_options(wraps=False)
+@click.pass_context
+def status(context: click.Context) -> None:
+    """Show the daemon's state.
+
+    Exits with 0 when it serves, 8 when it is sealed, 7 when there is none.
+    """
+    invocation = context.ensure_object(Invocation)
+    # Both are answered without a token, and nobody's should be shown around for this.
+    health = invocation.ask(calls.health(), token=None)
+    seal_status = invocation.ask(calls.seal_status(), token=None)
+    data = {**(health.data or {}), **(seal_status.data or {})}
+    invocation.show(replace(seal_status, data=data))
+    context.exit(Exit.SEALED if data.get("sealed") else Exit.DONE)

@@ -1,0 +1,167 @@
+"""``cubby token`` and ``cubby login``: tokens, their making and their end."""
+
+import click
+
+from cubbyd.cli.data import parse_texts
+from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.client import calls
+from cubbyd.client.calls import TokenOptions
+
+
+@click.command(
+    epilog=examples("export CUBBY_TOKEN=$(cubby login --field token)", "cubby login --wrap-ttl 60s")
+)
+@shared_options()
+@click.pass_obj
+def login(invocation: Invocation) -> None:
+    """Get a token for who you are.
+
+    The kernel tells the daemon who that is; there is no password.
+    """
+    invocation.show(invocation.ask_as_self(calls.login()))
+
+
+@click.group(
+    epilog=examples(
+        "cubby token create --policy default --ttl 1h",
+        "cubby token lookup",
+        "cubby token revoke --accessor 0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    )
+)
+def token() -> None:
+    """Create, look up and revoke tokens."""
+
+
+@token.command(
+    epilog=examples(
+        "cubby token create --policy default --ttl 1h --field token",
+        "cubby token create --use-limit 3 --metadata job=backup",
+        "cubby token create --policy default --wrap-ttl 60s",
+    )
+)
+@click.option("--policy", multiple=True, metavar="NAME", help="May be repeated.  [default: yours]")
+@click.option("--ttl", metavar="TTL", help="How long it lives: 90s, 20m, 25h.")
+@click.option(
+    "--explicit-max-ttl", metavar="TTL", help="No renewal lengthens its life beyond this."
+)
+@click.option("--period", metavar="TTL", help="Renewable for ever, each time for so long.")
+@click.option("--use-limit", type=int, metavar="N", help="How many requests it is good for.")
+@click.option("--display-name", metavar="NAME", help="A name for lists and logs.")
+@click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
+@click.option("--renewable/--no-renewable", default=None, help="Whether it can be renewed.")
+@click.option("--orphan", is_flag=True, help="It outlives the token that makes it.")
+@click.option("--no-default-policy", is_flag=True, help="Without the policy 'default'.")
+@shared_options()
+@click.pass_obj
+def create(  # noqa: PLR0913 - one parameter for each of the command's options
+    invocation: Invocation,
+    *,
+    policy: tuple[str, ...],
+    ttl: str | None,
+    explicit_max_ttl: str | None,
+    period: str | None,
+    use_limit: int | None,
+    display_name: str | None,
+    metadata: tuple[str, ...],
+    renewable: bool | None,
+    orphan: bool,
+    no_default_policy: bool,
+) -> None:
+    """Create a token.
+
+    It is a child of yours, and ends with yours, unless it is an orphan.
+    """
+    options: TokenOptions = {}
+    if policy:
+        options["policies"] = policy
+    if ttl is not None:
+        options["ttl"] = ttl
+    if explicit_max_ttl is not None:
+        options["explicit_max_ttl"] = explicit_max_ttl
+    if period is not None:
+        options["period"] = period
+    if use_limit is not None:
+        options["num_uses"] = use_limit
+    if display_name is not None:
+        options["display_name"] = display_name
+    if metadata:
+        options["meta"] = parse_texts(metadata, "--metadata")
+    if renewable is not None:
+        options["renewable"] = renewable
+    if orphan:
+        options["no_parent"] = True
+    if no_default_policy:
+        options["no_default_policy"] = True
+    invocation.show(invocation.ask_as_self(calls.create_token(**options)))
+
+
+@token.command(
+    "lookup",
+    epilog=examples(
+        "cubby token lookup",
+        "cubby token lookup - < token",
+        "cubby token lookup --accessor 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --field ttl",
+    ),
+)
+@click.argument("token", required=False)
+@click.option("--accessor", metavar="ACCESSOR", help="The token with that accessor.")
+@shared_options()
+@click.pass_obj
+def lookup_token(invocation: Invocation, token: str | None, accessor: str | None) -> None:
+    """Look up a token: yours, or another.
+
+    TOKEN may be -, for standard input.
+    """
+    if token is not None and accessor is not None:
+        raise click.UsageError("give a token or an accessor, not both")
+    if accessor is not None:
+        invocation.show(invocation.ask_as_self(calls.lookup_accessor(accessor)))
+    elif token is not None:
+        named = invocation.tokens.argument(token)
+        invocation.warn_of_argument(token)
+        invocation.show(invocation.ask_as_self(calls.lookup_token(named)))
+    else:
+        invocation.show(invocation.ask_as_self(calls.lookup_self()))
+
+
+@token.command(
+    "revoke",
+    epilog=examples(
+        "cubby token revoke --self",
+        "cubby token revoke - < token",
+        "cubby token revoke --accessor 0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    ),
+)
+@click.argument("token", required=False)
+@click.option("--accessor", metavar="ACCESSOR", help="The token with that accessor.")
+@click.option("--self", "is_self", is_flag=True, help="Your own token.")
+@shared_options(wraps=False)
+@click.pass_obj
+def revoke_token(
+    invocation: Invocation, token: str | None, *, accessor: str | None, is_self: bool
+) -> None:
+    """Revoke a token and all that it has.
+
+    That is its cubbyhole and its descendants. TOKEN may be -, for standard input.
+    """
+    if [token is not None, accessor is not None, is_self].count(True) != 1:
+        raise click.UsageError("name one token to revoke: TOKEN, --accessor or --self")
+    if accessor is not None:
+        response = invocation.ask_as_self(calls.revoke_accessor(accessor))
+    elif token is not None:
+        named = invocation.tokens.argument(token)
+        invocation.warn_of_argument(token)
+        response = invocation.ask_as_self(calls.revoke_token(named))
+    else:
+        response = invocation.ask_as_self(calls.revoke_self())
+    invocation.show(response, empty="Success! Revoked token (if it existed)")
+
+
+@token.command(
+    "accessors", epilog=examples("cubby token accessors", "cubby token accessors --format json")
+)
+@shared_options()
+@click.pass_obj
+def list_accessors(invocation: Invocation) -> None:
+    """List the accessors of all tokens."""
+    invocation.show(invocation.ask_as_self(calls.list_accessors()))

@@ -1,0 +1,202 @@
+"""The client that blocks."""
+
+import os
+from math import ceil
+from pathlib import Path
+from select import POLLIN, POLLOUT, poll
+from threading import Lock
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Final, Self, TypeVar, Unpack
+
+from cubbyd.client import calls
+from cubbyd.client.calls import Call, Data, Duration, Keys, Token, TokenOptions, WrappingLookup
+from cubbyd.client.session import TURN_SECONDS, Session, Wait
+from cubbyd.locations import check_socket_path, client_socket
+from cubbyd.messages import Auth, Operation, Response, WrapInfo
+from cubbyd.value import Map
+
+R = TypeVar("R")
+
+DEFAULT_TIMEOUT: Final = 60.0
+"""Seconds for one request: above any that the daemon itself has patience for."""
+
+_EVENTS = {Wait.READABLE: POLLIN, Wait.WRITABLE: POLLOUT}
+
+
+class Client:
+    """Talks to the daemon over one connection, which is opened when it is first needed.
+
+    The connection is kept for later requests, and opened anew when the daemon was restarted
+    meanwhile. A request that was sent is never sent again: where its answer is lost,
+    ``OutcomeUnknownError`` says so, and what to do is the caller's to decide.
+
+    Threads may share a client: their requests take turns. Processes may not: after a fork, make
+    another. Every method raises
+
+    - ``RefusedError``, by its subclass: the daemon refused;
+    - ``UnavailableError``: nobody answers at the socket, not in time, or nobody whom we trust;
+    - ``ValueError``: an argument is nothing that cubbyd could carry.
+
+    Attributes:
+        token: Sent with each request. None: act as whom the daemon takes this process for. An empty
+            token is a wrong one, and is refused.
+    """
+
+    def __init__(
+        self,
+        token: Token | None = None,
+        socket: str | os.PathLike[str] | None = None,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            token: As above.
+            socket: Where the daemon listens; by default ``$CUBBY_SOCKET``, else the user's own
+                daemon, else the system's.
+            timeout: Seconds until a request is given up, and its connection with it. None: never.
+
+        Raises:
+            ValueError: The socket's path is longer than the system allows.
+        """
+        path = client_socket() if socket is None else Path(socket)
+        check_socket_path(path)
+        self.token = None if token is None else calls.as_secret(token)
+        self._timeout = timeout
+        self._session = Session(path)
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, after the request in flight; another request opens a new one."""
+        with self._lock:
+            self._session.close()
+
+    def perform(self, call: Call[R]) -> R:
+        """Carry out an operation that ``calls`` describes."""
+        with self._lock:
+            exchange = self._session.exchange(call, self.token)
+            deadline = None if self._timeout is None else monotonic() + self._timeout
+            try:
+                wait = next(exchange)
+                while True:
+                    is_time_left = self._wait(wait, deadline)
+                    wait = next(exchange) if is_time_left else exchange.throw(TimeoutError())
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            finally:
+                exchange.close()
+
+    def _wait(self, wait: Wait, deadline: float | None) -> bool:
+        """Whether what is waited for came before the deadline."""
+        seconds = None if deadline is None else max(0.0, deadline - monotonic())
+        if wait is Wait.TURN or self._session.socket is None:
+            sleep(TURN_SECONDS)
+            return seconds is None or seconds > TURN_SECONDS
+        poller = poll()
+        poller.register(self._session.socket, _EVENTS[wait])
+        return bool(poller.poll(None if seconds is None else ceil(seconds * 1000)))
+
+    def request(
+        self,
+        operation: Operation,
+        path: str,
+        data: Data | None = None,
+        *,
+        wrap_ttl: Duration | None = None,
+    ) -> Response:
+        """Ask anything that the daemon understands, for its whole answer."""
+        return self.perform(calls.request(operation, path, data, wrap_ttl=wrap_ttl))
+
+    def wrapped(self, call: Call[object], ttl: Duration) -> WrapInfo:
+        """Have the answer of any operation wrapped: ``wrapped(calls.create_token(), "60s")``."""
+        return self.perform(calls.wrapped(call, ttl))
+
+    def read(self, path: str) -> Map:
+        """See ``calls.read``."""
+        return self.perform(calls.read(path))
+
+    def write(self, path: str, data: Data | None = None) -> Response:
+        """See ``calls.write``."""
+        return self.perform(calls.write(path, data))
+
+    def list(self, path: str) -> Keys:
+        """See ``calls.list_keys``."""
+        return self.perform(calls.list_keys(path))
+
+    def delete(self, path: str) -> None:
+        """See ``calls.delete``."""
+        self.perform(calls.delete(path))
+
+    def wrap(self, data: Data, ttl: Duration) -> WrapInfo:
+        """See ``calls.wrap``."""
+        return self.perform(calls.wrap(data, ttl))
+
+    def unwrap(self, token: Token) -> Response:
+        """See ``calls.unwrap``."""
+        return self.perform(calls.unwrap(token))
+
+    def lookup_wrapping(self, token: Token) -> WrappingLookup:
+        """See ``calls.lookup_wrapping``."""
+        return self.perform(calls.lookup_wrapping(token))
+
+    def rewrap(self, token: Token) -> WrapInfo:
+        """See ``calls.rewrap``."""
+        return self.perform(calls.rewrap(token, self.token))
+
+    def create_token(self, **options: Unpack[TokenOptions]) -> Auth:
+        """See ``calls.create_token``."""
+        return self.perform(calls.create_token(**options))
+
+    def login(self) -> Auth:
+        """See ``calls.login``."""
+        return self.perform(calls.login())
+
+    def lookup_token(self, token: Token) -> Map:
+        """See ``calls.lookup_token``."""
+        return self.perform(calls.lookup_token(token))
+
+    def lookup_self(self) -> Map:
+        """See ``calls.lookup_self``."""
+        return self.perform(calls.lookup_self())
+
+    def lookup_accessor(self, accessor: str) -> Map:
+        """See ``calls.lookup_accessor``."""
+        return self.perform(calls.lookup_accessor(accessor))
+
+    def revoke_token(self, token: Token) -> None:
+        """See ``calls.revoke_token``."""
+        self.perform(calls.revoke_token(token))
+
+    def revoke_self(self) -> None:
+        """See ``calls.revoke_self``."""
+        self.perform(calls.revoke_self())
+
+    def revoke_accessor(self, accessor: str) -> None:
+        """See ``calls.revoke_accessor``."""
+        self.perform(calls.revoke_accessor(accessor))
+
+    def list_accessors(self) -> Keys:
+        """See ``calls.list_accessors``."""
+        return self.perform(calls.list_accessors())
+
+    def seal_status(self) -> Map:
+        """See ``calls.seal_status``."""
+        return self.perform(calls.seal_status())
+
+    def health(self) -> Map:
+        """See ``calls.health``."""
+        return self.perform(calls.health())

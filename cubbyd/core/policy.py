@@ -1,0 +1,178 @@
+"""Policies: which capabilities a token's policies grant on a path, and with which wrap TTLs.
+
+A rule's path is exact, or a prefix with a trailing ``*``, or has ``+`` for whole segments. One rule
+decides for a path: an exact one if there is one, else the most specific pattern; where several
+policies have the very same path, their capabilities are joined, and ``deny`` wins.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+
+class Capability(Enum):
+    """What a rule may grant. ``sudo`` is asked for in addition on the few paths that say so."""
+
+    CREATE = "create"
+    READ = "read"
+    UPDATE = "update"
+    DELETE = "delete"
+    LIST = "list"
+    SUDO = "sudo"
+    DENY = "deny"
+
+
+ROOT: Final = "root"
+DEFAULT: Final = "default"
+RESPONSE_WRAPPING: Final = "response-wrapping"
+"""The policy that makes a token a wrapping token; it cannot be given to any other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What is granted on one path or pattern. Wrap TTLs are in seconds and bound inclusively."""
+
+    path: str
+    capabilities: frozenset[Capability]
+    min_wrapping_ttl: float | None = None
+    max_wrapping_ttl: float | None = None
+
+    def merged(self, other: "Rule") -> "Rule":
+        """Both rules for the same path, from different policies, as one."""
+        capabilities = self.capabilities | other.capabilities
+        if Capability.DENY in capabilities:
+            capabilities = frozenset({Capability.DENY})
+        return Rule(
+            path=self.path,
+            capabilities=capabilities,
+            min_wrapping_ttl=_smaller(self.min_wrapping_ttl, other.min_wrapping_ttl),
+            max_wrapping_ttl=_smaller(self.max_wrapping_ttl, other.max_wrapping_ttl),
+        )
+
+    def allows_wrapping(self, wrap_ttl: float) -> bool:
+        """Whether a request with this wrap TTL (0: none) fits the rule's bounds."""
+        if self.min_wrapping_ttl is None and self.max_wrapping_ttl is None:
+            return True
+        above = self.min_wrapping_ttl is None or wrap_ttl >= self.min_wrapping_ttl
+        below = self.max_wrapping_ttl is None or wrap_ttl <= self.max_wrapping_ttl
+        # A bound of either kind means that the answer must be wrapped.
+        return wrap_ttl > 0 and above and below
+
+
+def _smaller(one: float | None, other: float | None) -> float | None:
+    return min((bound for bound in (one, other) if bound is not None), default=None)
+
+
+_NOTHING = Rule(path="", capabilities=frozenset())
+_EVERYTHING = Rule(path="*", capabilities=frozenset(Capability) - {Capability.DENY})
+
+
+class Acl:
+    """The rules of some policies together, ready to be asked."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        merged: dict[str, Rule] = {}
+        for rule in rules:
+            known = merged.get(rule.path)
+            merged[rule.path] = rule if known is None else known.merged(rule)
+        patterns = [rule for path, rule in merged.items() if _is_pattern(path)]
+        self._exact = {path: rule for path, rule in merged.items() if not _is_pattern(path)}
+        self._patterns = sorted(patterns, key=lambda rule: _precedence(rule.path), reverse=True)
+
+    def rule(self, path: str) -> Rule:
+        """The one rule that decides for a path; one without capabilities where none matches."""
+        exact = self._exact.get(path)
+        if exact is not None:
+            return exact
+        return next((rule for rule in self._patterns if _matches(rule.path, path)), _NOTHING)
+
+    def list_rule(self, path: str) -> Rule:
+        """The rule for listing a folder, which a policy may name with or without its slash."""
+        folder = path if path.endswith("/") else path + "/"
+        rule = self.rule(folder)
+        return rule if rule is not _NOTHING else self.rule(folder[:-1])
+
+
+class RootAcl(Acl):
+    """Policy ``root``: everything, everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__([_EVERYTHING])
+
+
+def _is_pattern(path: str) -> bool:
+    return path.endswith("*") or "+" in path.split("/")
+
+
+def _precedence(pattern: str) -> tuple[int, bool, int, int, str]:
+    """Vault's order of patterns, best last.
+
+    The later the first wildcard stands, the better; then one without a trailing ``*``; then fewer
+    ``+``; then the longer; then the greater in byte order.
+    """
+    plain = pattern.removesuffix("*")
+    segments = plain.split("/")
+    first = len("/".join(segments[: segments.index("+")])) if "+" in segments else len(plain)
+    return (first, not pattern.endswith("*"), -segments.count("+"), len(pattern), pattern)
+
+
+def _matches(pattern: str, path: str) -> bool:
+    if pattern.endswith("*") and "+" not in pattern:
+        return path.startswith(pattern[:-1])
+    wanted, found = pattern.removesuffix("*").split("/"), path.split("/")
+    if pattern.endswith("*"):
+        # The last segment of the pattern is a prefix of the path's, and anything may follow it.
+        last = len(wanted) - 1
+        if len(found) <= last or not found[last].startswith(wanted[last]):
+            return False
+        wanted, found = wanted[:last], found[:last]
+    return len(wanted) == len(found) and all(
+        want in ("+", have) for want, have in zip(wanted, found, strict=True)
+    )
+
+
+def _rules(grants: Mapping[str, str]) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(path=path, capabilities=frozenset(Capability(word) for word in words.split()))
+        for path, words in grants.items()
+    )
+
+
+BUILT_IN: Final[Mapping[str, tuple[Rule, ...]]] = {
+    # As OpenBao's, where the paths exist here, and one more: who could unwrap a secret may also
+    # rewrap it.
+    DEFAULT: _rules(
+        {
+            "auth/token/lookup-self": "read",
+            "auth/token/renew-self": "update",
+            "auth/token/revoke-self": "update",
+            "sys/capabilities-self": "update",
+            "sys/wrapping/wrap": "update",
+            "sys/wrapping/lookup": "update",
+            "sys/wrapping/unwrap": "update",
+            "sys/wrapping/rewrap": "update",
+            "sys/tools/hash": "update",
+            "sys/tools/hash/*": "update",
+            "cubbyhole/*": "create read update delete list",
+        }
+    ),
+    RESPONSE_WRAPPING: _rules(
+        {
+            "cubbyhole/response": "create read",
+            "sys/wrapping/unwrap": "update",
+            "auth/token/revoke-self": "update",
+        }
+    ),
+}
+
+_ROOT_ACL = RootAcl()
+
+
+@lru_cache(maxsize=256)
+def built_in_acl(policies: tuple[str, ...]) -> Acl:
+    """What these policies grant; a name that nobody defined grants nothing."""
+    if ROOT in policies:
+        return _ROOT_ACL
+    return Acl(rule for name in policies for rule in BUILT_IN.get(name, ()))

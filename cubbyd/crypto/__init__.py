@@ -1,0 +1,1 @@
+"""Subkeys, and sealing with associated data: the only door to libsodium."""

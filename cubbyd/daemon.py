@@ -1,0 +1,160 @@
+"""The only place where rooms are wired together: settings in, a serving daemon out.
+
+Who outlives whom, from the outside in: the lock on the store; the task that commits; the reaper and
+the indexer; the sessions. So a session that was cancelled still finds its change carried out, and
+when the last one has ended nothing is left to commit.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+import trio
+
+from cubbyd import __version__
+from cubbyd.clock import Clock
+from cubbyd.core.creation import Bounds
+from cubbyd.errors import StartError
+from cubbyd.logical.context import Logins, Rules
+from cubbyd.logical.router import Router
+from cubbyd.messages import Peer
+from cubbyd.reaper import reap
+from cubbyd.server import session
+from cubbyd.server.limits import Limits
+from cubbyd.server.peer import Access
+from cubbyd.server.socketfile import SocketFile
+from cubbyd.server.unix import Door, Doors
+from cubbyd.settings import Settings
+from cubbyd.store import keyring
+from cubbyd.store.commit import GroupCommit
+from cubbyd.store.files import DiskFiles
+from cubbyd.store.record import Random
+from cubbyd.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """A daemon that has its store and its socket, and is ready to serve."""
+
+    settings: Settings
+    commit: GroupCommit
+    store: Store
+    doors: Doors
+    door: Door
+    clock: Clock
+
+    async def serve(
+        self,
+        stop: trio.Event,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until ``stop`` is set; then let requests in flight finish, for a bounded time.
+
+        Raises:
+            StoreError: Nobody knows what is on disk. In a group, as nurseries do.
+        """
+        async with trio.open_nursery() as house:
+            house.start_soon(self.commit.run)
+            house.start_soon(reap, self.store, self.clock)
+            house.start_soon(self.store.build_index)
+            async with trio.open_nursery() as sessions:
+                await sessions.start(self.doors.serve, [self.door])
+                task_status.started()
+                await stop.wait()
+                self.doors.finish()
+                sessions.cancel_scope.deadline = trio.current_time() + self.settings.stop_timeout
+            house.cancel_scope.cancel()
+
+
+@contextmanager
+def opened(
+    settings: Settings, *, clock: Clock = time.time, random: Random = os.urandom
+) -> Iterator[Daemon]:
+    """Take the store and the socket, and let go of both at the end.
+
+    Raises:
+        StartError: One of them cannot be had; says why, and what to do.
+    """
+    try:
+        files = DiskFiles(settings.store)
+    except OSError as error:
+        raise StartError(f"the store {settings.store}: {error.strerror}") from None
+    try:
+        files.check_private()
+        with files.locked():
+            keys = keyring.load_or_create(files, settings.key_file, random)
+            commit = GroupCommit(files)
+            store = Store(files, keys, commit=commit, random=random)
+            store.sweep()
+            router = Router(store, rules(settings), clock=clock, request_id=partial(_uuid, random))
+            listener = SocketFile(settings.socket)
+            try:
+                yield Daemon(
+                    settings=settings,
+                    commit=commit,
+                    store=store,
+                    doors=Doors(access(settings), limits(settings)),
+                    door=Door(
+                        listener=listener,
+                        serve=partial(_serve_session, router),
+                        turn_away=session.turn_away,
+                    ),
+                    clock=clock,
+                )
+            finally:
+                listener.close()
+    finally:
+        files.close()
+
+
+async def _serve_session(
+    router: Router, stream: trio.SocketStream, peer: Peer, limits: Limits
+) -> None:
+    await session.serve(stream, peer, answer=router.answer, limits=limits)
+
+
+def rules(settings: Settings) -> Rules:
+    """The settings that decisions depend on."""
+    limits, login = settings.limits, settings.login
+    return Rules(
+        version=__version__,
+        owner_needs_token=settings.owner_needs_token,
+        bounds=Bounds(default_ttl=limits.default_ttl, max_ttl=limits.max_ttl),
+        logins=Logins(uids=login.uids, gids=login.gids, default=login.default, ttl=login.ttl),
+        max_path_bytes=limits.max_path_bytes,
+        max_cubbyhole_bytes=limits.max_cubbyhole_bytes,
+        max_tokens_per_uid=limits.max_tokens_per_uid,
+        max_wrap_ttl=limits.max_wrap_ttl,
+    )
+
+
+def access(settings: Settings) -> Access:
+    """Who is let in."""
+    return Access(
+        daemon_uid=os.geteuid(),
+        owner_uids=settings.access.owners,
+        guest_uids=settings.access.guest_uids,
+        guest_gids=settings.access.guest_gids,
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """How much a connection may cost."""
+    given = settings.limits
+    return Limits(
+        max_frame_bytes=given.max_frame_bytes,
+        max_connections=given.max_connections,
+        max_connections_per_uid=given.max_connections_per_uid,
+        idle_timeout=given.idle_timeout,
+        frame_timeout=given.frame_timeout,
+        send_timeout=given.send_timeout,
+    )
+
+
+def _uuid(random: Random) -> str:
+    return str(UUID(bytes=random(16), version=4))

@@ -1,0 +1,1 @@
+"""The one API behind all doors: one pure handler per operation and path."""

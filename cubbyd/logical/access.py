@@ -1,0 +1,144 @@
+"""Who asks, and what they may do: the peer, then the token, and then nothing but the token."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Self
+
+from cubbyd.core.outcome import Change, Put, Remove
+from cubbyd.core.policy import ROOT, Acl, Capability, RootAcl, Rule, built_in_acl
+from cubbyd.core.token import TokenEntry
+from cubbyd.errors import PermissionDeniedError, multierror
+from cubbyd.logical.tokens import Known, Tokens
+from cubbyd.messages import Operation, Request, Role
+from cubbyd.secret import Secret
+
+_update = partial(Rule, capabilities=frozenset({Capability.UPDATE}))
+
+_OWNER_ACL: Final = RootAcl()
+_GUEST_ACL: Final = Acl(
+    _update(path=f"sys/wrapping/{name}") for name in ("wrap", "unwrap", "rewrap", "lookup")
+)
+_CAPABILITY: Final = {
+    Operation.READ: Capability.READ,
+    Operation.LIST: Capability.LIST,
+    Operation.DELETE: Capability.DELETE,
+}
+_EITHER_WRITE: Final = frozenset({Capability.CREATE, Capability.UPDATE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks. ``known`` and ``token`` are None for a peer that sent no token."""
+
+    acl: Acl
+    policies: tuple[str, ...]
+    display_name: str
+    token: Secret | None = None
+    known: Known | None = None
+    counted: TokenEntry | None = None
+    """The caller's entry with this request counted, where uses are counted."""
+
+    @property
+    def entry(self) -> TokenEntry | None:
+        """The token's metadata, this request's use counted."""
+        if self.counted is not None or self.known is None:
+            return self.counted
+        return self.known.entry
+
+    @property
+    def is_wrapping(self) -> bool:
+        """Whether the caller's token is a wrapping token."""
+        return self.known is not None and self.known.entry.is_wrapping
+
+    @property
+    def has_root(self) -> bool:
+        """Whether everything is allowed."""
+        return ROOT in self.policies
+
+    def has_sudo(self, path: str) -> bool:
+        """Whether the caller may do on this path what only few may."""
+        return Capability.SUDO in self.acl.rule(path).capabilities
+
+    def using(self) -> Self:
+        """The same caller with one of its uses spent, where they are counted."""
+        if self.known is None or not self.known.entry.is_limited:
+            return self
+        return replace(self, counted=self.known.entry.used())
+
+    def count(self) -> Change | None:
+        """The change that records the spent use; the last one takes the token with it."""
+        if self.counted is None:
+            return None
+        if self.counted.is_exhausted:
+            return Remove(accessor=self.counted.accessor)
+        return Put(entry=self.counted)
+
+    def require(self, *, own: str) -> tuple[Secret, Known]:
+        """The caller's own token, for what only a token has.
+
+        Raises:
+            PermissionDeniedError: It sent none.
+        """
+        if self.token is None or self.known is None:
+            raise PermissionDeniedError(f"permission denied: {own} needs a token")
+        return self.token, self.known
+
+
+def identify(request: Request, tokens: Tokens, *, owner_needs_token: bool) -> Caller:
+    """The caller of a request that needs one.
+
+    Raises:
+        PermissionDeniedError: There is no such living token. All such cases look alike.
+    """
+    peer = request.peer
+    if request.token is None:
+        name = f"peer-{peer.uid}"
+        if peer.role is Role.OWNER and not owner_needs_token:
+            return Caller(acl=_OWNER_ACL, policies=(ROOT,), display_name=name)
+        return Caller(acl=_GUEST_ACL, policies=(), display_name=name)
+    known = tokens.by_token(request.token)
+    if known is None:
+        raise PermissionDeniedError
+    entry = known.entry
+    return Caller(
+        acl=built_in_acl(entry.policies),
+        policies=entry.policies,
+        display_name=entry.display_name,
+        token=request.token,
+        known=known,
+    )
+
+
+def permitting_rule(
+    caller: Caller, operation: Operation, path: str, *, exists: Callable[[], bool]
+) -> Rule:
+    """The rule that lets the caller do this.
+
+    Args:
+        caller: Who asks.
+        operation: What is asked.
+        path: On what.
+        exists: Whether what a write would change is there already; asked only where the rule
+            grants one of create and update.
+
+    Raises:
+        PermissionDeniedError: There is none. The words differ for a caller without a token, as
+            OpenBao's do.
+    """
+    is_list = operation is Operation.LIST
+    rule = caller.acl.list_rule(path) if is_list else caller.acl.rule(path)
+    granted = rule.capabilities
+    if operation is not Operation.WRITE:
+        is_permitted = _CAPABILITY[operation] in granted
+    elif granted >= _EITHER_WRITE:
+        is_permitted = True
+    else:
+        is_permitted = bool(granted & _EITHER_WRITE) and (
+            (Capability.UPDATE if exists() else Capability.CREATE) in granted
+        )
+    if is_permitted:
+        return rule
+    if caller.known is None:
+        raise PermissionDeniedError
+    raise PermissionDeniedError(multierror("permission denied"))

@@ -1,0 +1,117 @@
+"""The members of a request's data, read as leniently as OpenBao reads them.
+
+Its endpoints take ``"5"`` for 5 and ``"true"`` for true, and a number where text is wanted; what
+cannot be turned into the wanted type is refused by name, without its value.
+"""
+
+from collections.abc import Collection
+
+from cubbyd.core.duration import parse_duration
+from cubbyd.errors import InvalidRequestError
+from cubbyd.value import Map, Value
+
+_TRUE = {"1", "t", "T", "TRUE", "true", "True"}
+_FALSE = {"0", "f", "F", "FALSE", "false", "False", ""}
+
+
+class Fields:
+    """What a request said; a member that is absent and one that is null are the same."""
+
+    def __init__(self, data: Map | None) -> None:
+        self._data = {} if data is None else data
+
+    def unrecognized(self, known: Collection[str]) -> list[str]:
+        """Members that an endpoint with these fields has no use for, sorted."""
+        return sorted(self._data.keys() - set(known))
+
+    def raw(self, name: str) -> Value:
+        """The member as it came."""
+        return self._data.get(name)
+
+    def text(self, name: str) -> str:
+        """Text; "" when absent."""
+        value = self.raw(name)
+        return "" if value is None else _text(name, value)
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts; a lone text is a list of one."""
+        value = self.raw(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            text = _text(name, value)
+            return [text] if text else []
+        return [_text(name, item) for item in value]
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """A boolean, or a word for one."""
+        value = self.raw(name)
+        match value:
+            case None:
+                return default
+            case bool() | int():
+                return bool(value)
+            case str() if value in _TRUE | _FALSE:
+                return value in _TRUE
+            case _:
+                raise _unconvertible(name, "bool")
+
+    def integer(self, name: str) -> int:
+        """An integer; 0 when absent."""
+        value = self.raw(name)
+        match value:
+            case None | "":
+                return 0
+            case bool() | int():
+                return int(value)
+            case str() if value.removeprefix("-").removeprefix("+").isdecimal():
+                return int(value[:20])
+            case _:
+                raise _unconvertible(name, "int")
+
+    def seconds(self, *names: str) -> float:
+        """A duration under the first of these names that is there; 0 when none is."""
+        present = [name for name in names if self.raw(name) is not None]
+        if not present:
+            return 0.0
+        value = self.raw(present[0])
+        if isinstance(value, float):
+            value = str(value)  # and refused, as a number without a unit
+        if not isinstance(value, int | str):
+            raise _unconvertible(present[0], "duration")
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            raise InvalidRequestError(str(error)) from None
+
+    def text_map(self, name: str) -> dict[str, str] | None:
+        """A map of texts, also as ``"k=v"`` or a list of such; None when absent."""
+        value = self.raw(name)
+        match value:
+            case None:
+                return None
+            case dict():
+                return {key: _text(name, item) for key, item in value.items()}
+            case str() | list():
+                pairs = [text.partition("=") for text in self.texts(name)]
+                if all(separator for _, separator, _ in pairs):
+                    return {key: text for key, _, text in pairs}
+        raise _unconvertible(name, "map")
+
+
+def _text(name: str, value: Value) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "1" if value else "0"
+        case int() | float():
+            return str(value)
+        case _:
+            raise _unconvertible(name, "string")
+
+
+def _unconvertible(name: str, kind: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f'Field validation failed: error converting input for field "{name}": not a {kind}'
+    )

@@ -1,0 +1,197 @@
+"""The path of a request: load, decide, commit, reply. The only awaits on the way are here.
+
+The order of the checks decides which refusal a request gets, and what it costs; it is OpenBao's.
+Loading and deciding happen without a pause, so a decision holds until its changes are in flight;
+a decision that meets a record with a change in flight is put off until that has settled.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, Protocol, TypeVar
+
+from cubbyd.clock import Clock
+from cubbyd.core.outcome import Change, Outcome
+from cubbyd.core.path import Path, check_writable, parse_path
+from cubbyd.core.policy import Acl, Capability
+from cubbyd.errors import (
+    NotFoundError,
+    PermissionDeniedError,
+    RefusedError,
+    UnsupportedOperationError,
+    UnsupportedPathError,
+    multierror,
+)
+from cubbyd.logical import cubbyhole, sys, token, wrapping
+from cubbyd.logical.access import Caller, identify, permitting_rule
+from cubbyd.logical.context import Context, Route, Rules
+from cubbyd.logical.fields import Fields
+from cubbyd.logical.tokens import Known, Records, Tokens
+from cubbyd.messages import Operation, Request, Response
+from cubbyd.secret import Secret
+from cubbyd.store.commit import InFlightError
+from cubbyd.value import Map
+
+T = TypeVar("T")
+
+_ROUTES: Final = {**sys.ROUTES, **token.ROUTES}
+_MOUNTS: Final = (cubbyhole.MOUNT, "sys/", "auth/token/", "auth/peer/")
+_WRAPPING_TOKEN_PATHS: Final = {f"sys/wrapping/{name}" for name in ("lookup", "unwrap", "rewrap")}
+_TOKEN_IN_DATA_PATHS: Final = {
+    f"auth/token/{name}" for name in ("lookup", "renew", "revoke", "revoke-orphan")
+}
+_NOBODY: Final = Caller(acl=Acl(()), policies=(), display_name="")
+
+
+class TransactionalRecords(Records, Protocol):
+    """What the router needs of the store: records to decide on, and changes made durable."""
+
+    async def commit(self, phases: Sequence[Sequence[Change]]) -> None:
+        """Make changes durable, phase after phase."""
+        ...
+
+
+class Router:
+    """Maps operation and path to a handler, and carries out what the handler decides."""
+
+    def __init__(
+        self,
+        store: TransactionalRecords,
+        rules: Rules,
+        *,
+        clock: Clock,
+        request_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._clock = clock
+        self._request_id = request_id
+
+    async def answer(self, request: Request, encode: Callable[[Response], T]) -> T:
+        """Serve one request.
+
+        Args:
+            request: From any door.
+            encode: Turns the answer into what the door sends, and refuses one that cannot be
+                sent: before anything is committed, so no secret is spent on it.
+
+        Raises:
+            RefusedError: What the client is told instead.
+            StoreError: Nobody knows what is on disk; the daemon stops.
+        """
+        while True:
+            try:
+                reply, phases = self._decide(request, encode)
+            except InFlightError as change:
+                await change.settled()
+            else:
+                break
+        if phases:
+            # Durable before anyone hears of it: a crash may lose a reply, never revive a token.
+            await self._store.commit(phases)
+        if isinstance(reply, RefusedError):
+            raise reply
+        return reply
+
+    def _decide(
+        self, request: Request, encode: Callable[[Response], T]
+    ) -> tuple[T | RefusedError, list[list[Change]]]:
+        """The reply, or what refuses the request, and the changes that come with either."""
+        tokens = Tokens(self._store, self._clock())
+        caller = _NOBODY
+        changes: tuple[Change, ...] = ()
+        reply: T | RefusedError
+        try:
+            context, route = self._admit(request, tokens)
+            caller = context.caller  # from here on a use is spent, whatever follows
+            outcome = self._perform(context, route)
+            reply = encode(outcome.reply)
+            changes = outcome.changes
+        except RefusedError as error:
+            reply = error
+        decided = Outcome(reply=reply, changes=(*changes, *tokens.burials))
+        return reply, decided.phases(caller.count())
+
+    def _admit(self, request: Request, tokens: Tokens) -> tuple[Context, Route | None]:
+        """All that costs the caller nothing: what is asked, and by whom."""
+        wrap_ttl = wrapping.parse_wrap_ttl(request.wrap_ttl, self._rules)
+        path = parse_path(request.path, max_bytes=self._rules.max_path_bytes)
+        if request.operation is Operation.WRITE:
+            check_writable(path)
+        wrapped: tuple[Secret, Known] | None = None
+        if path in _WRAPPING_TOKEN_PATHS:
+            wrapped = wrapping.validate(request, tokens)
+        elif path in _TOKEN_IN_DATA_PATHS:
+            _check_text(request.data, "token")
+        route = _find(path)
+        if route is None or route.needs_caller:
+            caller = identify(
+                request, tokens, owner_needs_token=self._rules.owner_needs_token
+            ).using()
+        else:
+            caller = _NOBODY
+        context = Context(
+            request=request,
+            path=path,
+            fields=Fields(request.data),
+            tokens=tokens,
+            caller=caller,
+            rules=self._rules,
+            wrap_ttl=wrap_ttl,
+            wrapped=wrapped,
+        )
+        return context, route
+
+    def _perform(self, context: Context, route: Route | None) -> Outcome[Response]:
+        """All that may cost a use: the permission, the handler, and the wrapping."""
+        operation = context.request.operation
+        if route is None or route.needs_caller:
+            _authorize(context, route)
+        if route is None:
+            raise _nowhere(context.path)
+        handler = route.handlers.get(operation)
+        if handler is None:
+            raise UnsupportedOperationError(multierror("unsupported operation"))
+        outcome = handler(context)
+        if outcome.reply is None:
+            if operation in (Operation.READ, Operation.LIST):
+                raise NotFoundError
+            return Outcome(reply=Response(request_id=self._request_id()), changes=outcome.changes)
+        response = outcome.reply
+        if not response.request_id and response.wrap_info is None:
+            response = replace(response, request_id=self._request_id())
+        if route.fields is not None and (extra := context.fields.unrecognized(route.fields)):
+            words = f"Endpoint ignored these unrecognized parameters: [{' '.join(extra)}]"
+            response = replace(response, warnings=(*response.warnings, words))
+        whole = Outcome(reply=response, changes=outcome.changes)
+        return wrapping.wrap_reply(context, whole) if route.is_logical else whole
+
+
+def _find(path: Path) -> Route | None:
+    if path.startswith(cubbyhole.MOUNT) or path == cubbyhole.MOUNT[:-1]:
+        return cubbyhole.ROUTE
+    return _ROUTES.get(path) or _ROUTES.get(path.removesuffix("/"))
+
+
+def _nowhere(path: Path) -> UnsupportedPathError:
+    if path.startswith(_MOUNTS):
+        return UnsupportedPathError(multierror("unsupported path"))
+    return UnsupportedPathError(f'no handler for route "{path}". route entry not found.')
+
+
+def _authorize(context: Context, route: Route | None) -> None:
+    """Refuse what the caller's policies do not grant, or not with this wrap TTL."""
+    rule = permitting_rule(
+        context.caller,
+        context.request.operation,
+        context.path,
+        exists=lambda: route is None or route.exists(context),
+    )
+    lacks_sudo = route is not None and route.needs_sudo and Capability.SUDO not in rule.capabilities
+    if lacks_sudo or not rule.allows_wrapping(context.wrap_ttl):
+        raise PermissionDeniedError(multierror("permission denied"))
+
+
+def _check_text(data: Map | None, name: str) -> None:
+    value = (data or {}).get(name)
+    if value is not None and not isinstance(value, str):
+        raise PermissionDeniedError("invalid token")

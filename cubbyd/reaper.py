@@ -1,0 +1,53 @@
+"""Destroys the files of tokens that are dead, within a second of their deadline.
+
+Nothing depends on it but the disk: a token is refused at its deadline whether or not its file is
+still there. Deadlines are wall time and sleeping is monotonic, so it wakes each minute at least,
+for a clock that was set or a machine that was suspended.
+"""
+
+import logging
+from typing import Final
+
+import trio
+
+from cubbyd.clock import Clock
+from cubbyd.core.outcome import Remove
+from cubbyd.errors import RefusedError
+from cubbyd.store.commit import InFlightError
+from cubbyd.store.store import Store
+
+LONGEST_SLEEP: Final = 60.0
+"""Seconds; see above."""
+RETRY_AFTER: Final = 0.5
+"""Seconds to leave a disk alone that refused."""
+BATCH: Final = 64
+"""Files destroyed with one directory sync, so that requests get through in between."""
+
+_log = logging.getLogger(__name__)
+
+
+async def reap(store: Store, clock: Clock) -> None:
+    """Destroy what is due, and sleep until something is, for ever."""
+    while True:
+        deadline = store.next_deadline()
+        wait = LONGEST_SLEEP if deadline is None else deadline - clock()
+        if wait > 0:
+            with trio.move_on_after(min(wait, LONGEST_SLEEP)):
+                await store.deadline_came_nearer()
+        else:
+            await _reap_batch(store, clock)
+
+
+async def _reap_batch(store: Store, clock: Clock) -> None:
+    due = store.due(clock(), at_most=BATCH)
+    try:
+        # One that a request is changing just now is looked at again when that has settled:
+        # the change may have given it more time.
+        for accessor in due:
+            store.check_settled(accessor)
+        await store.commit([[Remove(accessor=accessor) for accessor in due]])
+    except InFlightError as change:
+        await change.settled()
+    except RefusedError as error:
+        _log.warning("expired tokens cannot be destroyed now: %s", error)
+        await trio.sleep(RETRY_AFTER)

@@ -1,0 +1,1 @@
+"""The doors: who is there, how many may come, and the loop of one connection."""

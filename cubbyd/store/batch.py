@@ -1,0 +1,97 @@
+"""Many changes, one directory sync: what group commit does to the disk, without its loop."""
+
+import errno
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from cubbyd.errors import BusyError, IntegrityError, RefusedError, StorageFullError, StoreError
+from cubbyd.store.files import Files
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Give a name these bytes."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """Take a name away."""
+
+    name: str
+
+
+FileChange: TypeAlias = Write | Unlink
+Job: TypeAlias = Sequence[FileChange]
+"""Changes that belong together: all staged before any is published, or none."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_BUSY = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+
+
+def apply(files: Files, jobs: Sequence[Job]) -> list[RefusedError | None]:
+    """Carry the jobs out; for each what refused it, or None once it is durable.
+
+    Raises:
+        StoreError: The directory could not be synced, so nobody knows what is on disk.
+    """
+    staged = [_stage(files, job) for job in jobs]
+    results = [
+        writes if isinstance(writes, RefusedError) else _publish(files, job, writes)
+        for job, writes in zip(jobs, staged, strict=True)
+    ]
+    if all(isinstance(writes, RefusedError) for writes in staged):
+        return results  # the directory was not touched
+    try:
+        files.sync()
+    except OSError as error:
+        raise StoreError(f"the store's directory cannot be synced: {error.strerror}") from None
+    return results
+
+
+def _stage(files: Files, job: Job) -> list[str] | RefusedError:
+    """The temporary names of a job's writes, in their order."""
+    staged: list[str] = []
+    try:
+        for change in job:
+            if isinstance(change, Write):
+                name = files.stage(change.data)
+                staged.append(name)
+    except OSError as error:
+        _discard(files, staged)
+        return refused(error)
+    return staged
+
+
+def _publish(files: Files, job: Job, staged: list[str]) -> RefusedError | None:
+    waiting = list(staged)
+    try:
+        for change in job:
+            if isinstance(change, Write):
+                files.publish(waiting[0], change.name)
+                del waiting[0]
+            else:
+                files.remove(change.name)
+    except OSError as error:
+        _discard(files, waiting)
+        return refused(error)
+    return None
+
+
+def _discard(files: Files, staged: list[str]) -> None:
+    for name in staged:
+        with suppress(OSError):  # the sweep at the next start takes what is left
+            files.remove(name)
+
+
+def refused(error: OSError) -> RefusedError:
+    """What a request is told when the disk will not."""
+    if error.errno in _FULL:
+        return StorageFullError()
+    if error.errno in _BUSY:
+        return BusyError(f"the daemon is short of a resource ({error.strerror}); try again")
+    return IntegrityError(f"the store cannot be read or written: {error.strerror}")

@@ -1,0 +1,126 @@
+"""What is known of every live token without opening its file: deadlines, families, and counts.
+
+It is a memory of the directory, never an authority over it: a token lives by its file, and by its
+file alone it is refused. What depends on the index is the reaper's list of what to destroy, the
+list of accessors, and quotas.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import islice
+
+from cubbyd.clock import Timestamp
+from cubbyd.core.token import Accessor, TokenEntry, TokenType
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    parent: Accessor | None
+    expires_at: Timestamp | None
+    uid: int
+    is_stub: bool
+
+
+class Index:
+    """One line a file, and the tokens that are due to be destroyed."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Accessor, _Line] = {}
+        self._children: dict[Accessor, set[Accessor]] = {}
+        self._by_uid: Counter[int] = Counter()
+        self._deadlines: list[tuple[Timestamp, Accessor]] = []
+        self._lost: set[Accessor] = set()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __contains__(self, accessor: Accessor) -> bool:
+        return accessor in self._lines
+
+    def __iter__(self) -> Iterator[Accessor]:
+        """The tokens; a stub is none."""
+        return (accessor for accessor, line in self._lines.items() if not line.is_stub)
+
+    def tokens_of(self, uid: int) -> int:
+        """How many tokens this uid had made that are still there."""
+        return self._by_uid[uid]
+
+    def put(self, entry: TokenEntry) -> bool:
+        """Take note of a new or changed file; tells whether the next deadline came nearer."""
+        accessor = entry.accessor
+        before = self._lines.get(accessor)
+        if before is not None:
+            self._forget(accessor, before)
+        line = _Line(
+            entry.parent, entry.expires_at, entry.creator.uid, entry.type is TokenType.STUB
+        )
+        self._lines[accessor] = line
+        self._by_uid[line.uid] += 1
+        if line.parent is not None:
+            self._children.setdefault(line.parent, set()).add(accessor)
+        if line.expires_at is None or (before and before.expires_at == line.expires_at):
+            return False
+        nearer = not self._deadlines or line.expires_at < self._deadlines[0][0]
+        heappush(self._deadlines, (line.expires_at, accessor))
+        return nearer
+
+    def remove(self, accessor: Accessor) -> bool:
+        """Take note of a destroyed file; tells whether children are left to be destroyed."""
+        line = self._lines.pop(accessor, None)
+        self._lost.discard(accessor)
+        if line is not None:
+            self._forget(accessor, line)
+        children = self._children.get(accessor)
+        if children:
+            self._lost |= children
+        return bool(children)
+
+    def lose(self, accessor: Accessor) -> None:
+        """Take note of a file whose parent's file is proven to be absent."""
+        self._lost.add(accessor)
+
+    def parents(self) -> Iterator[tuple[Accessor, set[Accessor]]]:
+        """Each parent that some file names, with the files that name it."""
+        return iter(list(self._children.items()))
+
+    def next_deadline(self) -> Timestamp | None:
+        """When something is due next; None when nothing ever is."""
+        return float("-inf") if self._lost else self._next_expiry()
+
+    def due(self, now: Timestamp, *, at_most: int) -> list[Accessor]:
+        """Tokens to be destroyed now: those past their deadline, and those without a parent.
+
+        They are named again until ``remove`` is called, so none is lost when the disk refuses.
+        """
+        found = list(islice(self._lost, at_most))
+        expired: list[tuple[Timestamp, Accessor]] = []
+        while len(found) < at_most:
+            deadline = self._next_expiry()
+            if deadline is None or deadline > now:
+                break
+            expired.append(heappop(self._deadlines))
+            found.append(expired[-1][1])
+        for each in expired:
+            heappush(self._deadlines, each)
+        return found
+
+    def _next_expiry(self) -> Timestamp | None:
+        while self._deadlines:
+            deadline, accessor = self._deadlines[0]
+            line = self._lines.get(accessor)
+            if line is not None and line.expires_at == deadline:
+                return deadline
+            heappop(self._deadlines)  # changed or gone since
+        return None
+
+    def _forget(self, accessor: Accessor, line: _Line) -> None:
+        self._by_uid[line.uid] -= 1
+        if not self._by_uid[line.uid]:
+            del self._by_uid[line.uid]
+        siblings = self._children.get(line.parent) if line.parent is not None else None
+        if siblings is not None and line.parent is not None:
+            siblings.discard(accessor)
+            if not siblings:
+                del self._children[line.parent]

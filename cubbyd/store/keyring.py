@@ -1,0 +1,172 @@
+"""The keyring: the root keys and the accessor key in one file, wrapped by a key-encryption key.
+
+    "cubbykey"  version  length   parameters     keys
+    8 bytes     u16      u32      length bytes    what is left
+
+The parameters (CBOR, in clear) say how the key-encryption key comes about: ``{"kdf": "none"}`` for
+32 random bytes from a key file. The keys (CBOR, sealed) are
+``{"accessor_key": bytes, "terms": {"1": bytes, ...}}``. All that stands before them is their
+associated data. docs/format.md describes every byte.
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+from struct import Struct
+from struct import error as struct_error
+from typing import Final
+
+from cubbyd import codec
+from cubbyd.crypto.keys import KEY_BYTES, RootKeys
+from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
+from cubbyd.errors import IntegrityError, MalformedFrameError, RefusedError, StartError
+from cubbyd.secret import Secret
+from cubbyd.store.batch import Write, apply
+from cubbyd.store.files import DiskFiles, Files
+from cubbyd.store.record import Random
+
+KEYRING_NAME: Final = "keyring"
+MAGIC: Final = b"cubbykey"
+VERSION: Final = 1
+
+_HEADER = Struct(">8sHI")
+_RANDOM_KEY = codec.encode({"kdf": "none"})
+_ACCESSOR_NAME = re.compile(r"[0-9a-f]{32}")
+
+
+def is_accessor(name: str) -> bool:
+    """Whether a name in the store is a token's."""
+    return _ACCESSOR_NAME.fullmatch(name) is not None
+
+
+def load_or_create(files: Files, key_file: Path, random: Random) -> RootKeys:
+    """The store's keys; a store without anything in it gets new ones.
+
+    A key file is made only where neither keyring nor tokens exist: a key that is lost is an error,
+    never a fresh start.
+
+    Raises:
+        StartError: Says what is missing or damaged, and what to do.
+    """
+    try:
+        file = files.read(KEYRING_NAME)
+        in_use = file is not None or any(is_accessor(name) for name in files.names())
+        wrapping_key = _read_key_file(key_file)
+        if file is not None and wrapping_key is not None:
+            return decode(file, wrapping_key)
+        if in_use:
+            raise StartError(_lost(key_file) if file is not None else _KEYRING_GONE)
+        if wrapping_key is None:
+            wrapping_key = _make_key_file(key_file, random)
+        keys = RootKeys(
+            accessor_key=Secret(random(KEY_BYTES)), terms={1: Secret(random(KEY_BYTES))}
+        )
+        _save(files, encode(keys, wrapping_key, random))
+    except OSError as error:
+        raise StartError(f"the keys cannot be read or written: {error.strerror}") from None
+    except RefusedError as error:
+        raise StartError(str(error)) from None
+    return keys
+
+
+def encode(keys: RootKeys, wrapping_key: Secret, random: Random) -> bytes:
+    """The keyring as a file."""
+    clear = _HEADER.pack(MAGIC, VERSION, len(_RANDOM_KEY)) + _RANDOM_KEY
+    secret = codec.encode(
+        {
+            "accessor_key": keys.accessor_key.reveal(),
+            "terms": {str(term): key.reveal() for term, key in keys.terms.items()},
+        }
+    )
+    return clear + seal(secret, key=wrapping_key, associated=clear, nonce=random(NONCE_BYTES))
+
+
+def decode(file: bytes, wrapping_key: Secret) -> RootKeys:
+    """The keys in a keyring's file.
+
+    Raises:
+        IntegrityError: It is damaged, of another version, or wrapped by another key.
+    """
+    try:
+        magic, version, length = _HEADER.unpack_from(file)
+        parameters = codec.decode(file[_HEADER.size : _HEADER.size + length])
+    except (struct_error, MalformedFrameError):
+        magic, version, length, parameters = b"", 0, 0, None
+    if magic != MAGIC:
+        raise IntegrityError("the keyring is damaged; restore it from a copy of the store")
+    if version != VERSION or parameters != {"kdf": "none"}:
+        raise IntegrityError(
+            f"the keyring has format version {version} or key parameters that this cubbyd does "
+            "not know; use the cubbyd that wrote it"
+        )
+    end = _HEADER.size + length
+    try:
+        fields = codec.decode_own(unseal(file[end:], key=wrapping_key, associated=file[:end]))
+    except (IntegrityError, MalformedFrameError):
+        raise IntegrityError(
+            "the keyring does not open: it is damaged, or the key file is another store's"
+        ) from None
+    match fields:
+        case {"accessor_key": bytes(accessor_key), "terms": dict(terms)}:
+            return RootKeys(
+                accessor_key=Secret(accessor_key),
+                terms={
+                    int(term): Secret(key) for term, key in terms.items() if isinstance(key, bytes)
+                },
+            )
+        case _:
+            raise IntegrityError("the keyring's content cannot be understood")
+
+
+_KEYRING_GONE = (
+    "the store holds tokens but no keyring, and nothing opens them without it; "
+    "restore the file 'keyring' from a copy of the store"
+)
+
+
+def _lost(key_file: Path) -> str:
+    return (
+        f"the key file {key_file} is missing, and the store's keyring opens with nothing else; "
+        "restore it, name another with --key-file, or begin anew with an empty --store"
+    )
+
+
+def _save(files: Files, data: bytes) -> None:
+    (problem,) = apply(files, [[Write(KEYRING_NAME, data)]])
+    if problem is not None:
+        raise problem
+
+
+def _read_key_file(path: Path) -> Secret | None:
+    """The key in a key file: 64 hex digits and a newline; None when there is no file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with open(fd, "rb") as file:  # noqa: PTH123 - of a descriptor
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
+            raise StartError(f"the key file {path} is no file of yours; see --key-file")
+        if status.st_mode & 0o077:
+            raise StartError(f"the key file {path} is open to others; run: chmod 600 {path}")
+        text = file.read(2 * KEY_BYTES + 2)
+    try:
+        key = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise StartError(f"the key file {path} does not hold {2 * KEY_BYTES} hex digits")
+    return Secret(key)
+
+
+def _make_key_file(path: Path, random: Random) -> Secret:
+    """A new key, durable under its name before anything depends on it."""
+    key = random(KEY_BYTES)
+    directory = DiskFiles(path.parent)
+    try:
+        directory.publish(directory.stage(key.hex().encode() + b"\n"), path.name)
+        directory.sync()
+    finally:
+        directory.close()
+    return Secret(key)

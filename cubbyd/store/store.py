@@ -1,0 +1,211 @@
+"""The store: records by accessor, changes that are durable when ``commit`` returns.
+
+Reading and deciding happen on the event loop without a pause in between, so what a request decides
+on cannot change under it. ``commit`` puts the names of what changes in flight before its first
+pause, and whoever meets such a name waits until it has settled (``commit.InFlightError``). That is
+the whole of locking: exclusive for the files that a request changes, free for all others.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import trio
+
+from cubbyd.clock import Timestamp
+from cubbyd.core.outcome import Change, Put, Remove
+from cubbyd.core.token import Accessor, TokenEntry
+from cubbyd.core.token_text import RANDOM_BYTES, Prefix, token_text
+from cubbyd.crypto.keys import RootKeys
+from cubbyd.errors import RefusedError
+from cubbyd.secret import Secret
+from cubbyd.store import record
+from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
+from cubbyd.store.commit import GroupCommit
+from cubbyd.store.files import STAGED_PREFIX, Files
+from cubbyd.store.index import Index
+from cubbyd.store.keyring import is_accessor
+from cubbyd.store.record import Random, Record
+
+INDEX_BATCH: Final = 16
+"""Files opened in one go after a start: less than a millisecond, so that requests get through."""
+
+_log = logging.getLogger(__name__)
+
+
+class Store:
+    """A directory of sealed files, one a token."""
+
+    def __init__(
+        self, files: Files, keys: RootKeys, *, commit: GroupCommit, random: Random
+    ) -> None:
+        self._files = files
+        self._keys = keys
+        self._commit = commit
+        self._random = random
+        self._index = Index()
+        self._indexed = trio.Event()
+        self._sooner = trio.Event()
+
+    # Reading
+
+    def accessor(self, token: Secret) -> Accessor:
+        """The name of a token's file, whether or not it is there."""
+        return Accessor(self._keys.accessor(token))
+
+    def record(self, accessor: Accessor) -> Record | None:
+        """A token's record, or None when it is proven that there is none.
+
+        Raises:
+            InFlightError: It is being changed; wait and look again.
+            IntegrityError: There is something, and it cannot be read.
+            BusyError: The system is short of a resource.
+        """
+        self._commit.check_settled(accessor)
+        return self._read(accessor)
+
+    def tokens_of(self, uid: int) -> int:
+        """How many live tokens this uid had made, as far as the index has come."""
+        return self._index.tokens_of(uid)
+
+    def accessors(self) -> Iterator[Accessor]:
+        """Every token's accessor, in no order, as far as the index has come."""
+        return iter(self._index)
+
+    def mint(self, prefix: Prefix) -> tuple[Secret, Accessor]:
+        """A fresh token and its accessor; nothing is stored."""
+        token = token_text(prefix, self._random(RANDOM_BYTES))
+        return token, self.accessor(token)
+
+    # Changing
+
+    async def commit(self, phases: Sequence[Sequence[Change]]) -> None:
+        """Carry changes out, phase after phase; they are durable when this returns.
+
+        Everything is sealed before anything is written, and nothing is awaited before the names
+        are in flight: what was decided on holds.
+
+        Raises:
+            RefusedError: The disk would not.
+            StoreError: Nobody knows what is on disk.
+        """
+        jobs: list[Job] = [[self._sealed(change) for change in phase] for phase in phases]
+        await self._commit.carry_out(jobs, lambda number: self._note(phases[number]))
+
+    def _sealed(self, change: Change) -> FileChange:
+        if isinstance(change, Remove):
+            return Unlink(change.accessor)
+        if change.cubbyhole is not None:
+            new = record.with_contents(
+                change.entry, change.cubbyhole.token, change.cubbyhole.contents, self._random
+            )
+        else:
+            old = self._read(change.accessor)
+            new = Record(
+                entry=change.entry,
+                file_key=old.file_key if old else None,
+                sealed=old.sealed if old else b"",
+            )
+        return Write(change.accessor, record.encode(new, self._keys, self._random))
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        """Bring the index up to date with what has just become durable."""
+        sooner = False
+        for change in changes:
+            if isinstance(change, Put):
+                sooner |= self._note_put(change.entry)
+            else:
+                sooner |= self._index.remove(change.accessor)
+        if sooner:
+            self._sooner.set()
+
+    def _note_put(self, entry: TokenEntry) -> bool:
+        sooner = self._index.put(entry)
+        if entry.parent is not None and self._indexed.is_set() and entry.parent not in self._index:
+            # The parent was revoked while its child was on its way to the disk.
+            self._index.lose(entry.accessor)
+            return True
+        return sooner
+
+    # Reaping
+
+    def check_settled(self, accessor: Accessor) -> None:
+        """Raise InFlightError where a token's file is being changed."""
+        self._commit.check_settled(accessor)
+
+    def due(self, now: Timestamp, *, at_most: int) -> list[Accessor]:
+        """Tokens whose files are to be destroyed: expired, or proven to have lost their parent."""
+        return self._index.due(now, at_most=at_most)
+
+    def next_deadline(self) -> Timestamp | None:
+        """When something is due next, as known now; None when nothing ever is."""
+        self._sooner = trio.Event()
+        return self._index.next_deadline()
+
+    async def deadline_came_nearer(self) -> None:
+        """Return once a change made the last answer of ``next_deadline`` too late."""
+        await self._sooner.wait()
+
+    # Starting
+
+    async def wait_indexed(self) -> None:
+        """Return once every file has been looked at."""
+        await self._indexed.wait()
+
+    def sweep(self) -> None:
+        """Take away what a crash left half-written; before the first request, not beside it.
+
+        Raises:
+            OSError: The disk will not.
+        """
+        for name in self._files.names():
+            if name.startswith(STAGED_PREFIX):
+                self._files.remove(name)
+
+    async def build_index(self) -> None:
+        """Open every file's metadata, behind the requests.
+
+        Files that do not open are reported, and left where they are.
+        """
+        accessors = [Accessor(name) for name in self._files.names() if is_accessor(name)]
+        damaged = 0
+        for number, accessor in enumerate(accessors):
+            damaged += not self._index_one(accessor)
+            if number % INDEX_BATCH == 0:
+                await trio.lowlevel.checkpoint()
+        self._index_orphans()
+        self._indexed.set()
+        self._sooner.set()
+        if damaged:
+            _log.error("%d token file(s) do not open; each was named above, none changed", damaged)
+
+    def _index_one(self, accessor: Accessor) -> bool:
+        if accessor in self._index:
+            return True  # written since the start
+        try:
+            found = self._read(accessor)
+        except RefusedError as error:
+            _log.error("token file %s: %s", accessor, error)
+            return False
+        if found is not None and self._index.put(found.entry):
+            self._sooner.set()
+        return True
+
+    def _index_orphans(self) -> None:
+        """Mark the children of parents whose files are not there: not merely unreadable."""
+        for parent, children in self._index.parents():
+            if parent in self._index:
+                continue
+            try:
+                absent = self._read(parent) is None
+            except RefusedError:
+                absent = False
+            for child in children if absent else ():
+                self._index.lose(child)
+
+    def _read(self, accessor: Accessor) -> Record | None:
+        try:
+            file = self._files.read(accessor)
+        except OSError as error:
+            raise refused(error) from None
+        return None if file is None else record.decode(file, accessor, self._keys)

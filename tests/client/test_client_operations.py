@@ -1,0 +1,233 @@
+"""Every operation asks what OpenBao's users expect to be asked, and returns what was said.
+
+One suite, both shells.
+"""
+
+import inspect
+
+import pytest
+
+from cubbyd.client import AsyncClient, Auth, Client, Operation, Secret, WrapInfo, calls
+from cubbyd.client.calls import WrappingLookup
+from cubbyd.errors import PermissionDeniedError
+from cubbyd.messages import Response
+
+OWN = "cbys_own"
+OTHER = "cbyw_other"
+
+WRAP_INFO = WrapInfo(
+    token=Secret(b"cbyw_new"),
+    accessor="ab" * 16,
+    ttl=60,
+    creation_time="2026-11-22T01:17:41.500000Z",
+    creation_path="sys/wrapping/wrap",
+)
+AUTH = Auth(
+    client_token=Secret(b"cbys_new"),
+    accessor="cd" * 16,
+    policies=("default",),
+    lease_duration=3600,
+    renewable=True,
+    orphan=False,
+    num_uses=0,
+)
+LOOKUP = {"creation_path": "a/b", "creation_time": "2026-11-22T01:17:41Z", "creation_ttl": 60}
+READ, WRITE, LIST, DELETE = Operation.READ, Operation.WRITE, Operation.LIST, Operation.DELETE
+NOTHING = Response()
+
+OPERATIONS = [
+    # method, arguments, asked as, the daemon's answer, what the method returns
+    ("read", ["cubbyhole/a"], (READ, "cubbyhole/a", None), Response(data={"k": b"v"}), {"k": b"v"}),
+    ("list", ["cubbyhole/"], (LIST, "cubbyhole/", None), Response(data={"keys": ["a"]}), ["a"]),
+    ("delete", ["cubbyhole/a"], (DELETE, "cubbyhole/a", None), NOTHING, None),
+    ("write", ["x", {"k": [1]}], (WRITE, "x", {"k": [1]}), NOTHING, NOTHING),
+    ("login", [], (WRITE, "auth/peer/login", None), Response(auth=AUTH), AUTH),
+    ("lookup_self", [], (READ, "auth/token/lookup-self", None), Response(data={"a": 1}), {"a": 1}),
+    (
+        "lookup_token",
+        [OTHER],
+        (WRITE, "auth/token/lookup", {"token": OTHER}),
+        Response(data={"a": 1}),
+        {"a": 1},
+    ),
+    (
+        "lookup_accessor",
+        ["ab"],
+        (WRITE, "auth/token/lookup-accessor", {"accessor": "ab"}),
+        Response(data={"a": 1}),
+        {"a": 1},
+    ),
+    ("revoke_self", [], (WRITE, "auth/token/revoke-self", None), NOTHING, None),
+    ("revoke_token", [OTHER], (WRITE, "auth/token/revoke", {"token": OTHER}), NOTHING, None),
+    (
+        "revoke_accessor",
+        ["ab"],
+        (WRITE, "auth/token/revoke-accessor", {"accessor": "ab"}),
+        NOTHING,
+        None,
+    ),
+    (
+        "list_accessors",
+        [],
+        (LIST, "auth/token/accessors", None),
+        Response(data={"keys": ["ab"]}),
+        ["ab"],
+    ),
+    (
+        "lookup_wrapping",
+        [OTHER],
+        (WRITE, "sys/wrapping/lookup", {"token": OTHER}),
+        Response(data=LOOKUP),
+        WrappingLookup(**LOOKUP),
+    ),
+    (
+        "rewrap",
+        [OTHER],
+        (WRITE, "sys/wrapping/rewrap", {"token": OTHER}),
+        Response(wrap_info=WRAP_INFO),
+        WRAP_INFO,
+    ),
+    ("seal_status", [], (READ, "sys/seal-status", None), Response(data={"sealed": False}), ...),
+    ("health", [], (READ, "sys/health", None), Response(data={"sealed": False}), ...),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "asked", "answer", "returned"),
+    OPERATIONS,
+    ids=[operation[0] for operation in OPERATIONS],
+)
+async def test_an_operation_is_asked_and_read(
+    shell, daemon, method, arguments, asked, answer, returned
+):
+    daemon.handler = lambda _request: answer
+    shell.open(OWN)
+
+    result = await shell.do(method, *arguments)
+
+    (request,) = daemon.requests
+    assert (request.operation, request.path, request.data) == asked
+    assert request.token == Secret(OWN.encode())
+    assert request.wrap_ttl is None
+    assert result == (answer.data if returned is ... else returned)
+
+
+async def test_wrapping_asks_for_its_ttl(shell, daemon):
+    daemon.handler = lambda _request: Response(wrap_info=WRAP_INFO)
+
+    assert await shell.do("wrap", {"k": b"\xff"}, ttl="90s") == WRAP_INFO
+
+    (request,) = daemon.requests
+    assert (request.path, request.data) == ("sys/wrapping/wrap", {"k": b"\xff"})
+    assert request.wrap_ttl == "90s"
+    assert request.token is None
+
+
+async def test_unwrapping_needs_the_wrapping_token_alone(shell, daemon):
+    """It is sent as the request's own token, whatever the client's is, and in no other place."""
+    daemon.handler = lambda _request: Response(request_id="r", data={"k": "v"})
+    shell.open(OWN)
+
+    response = await shell.do("unwrap", OTHER)
+
+    (request,) = daemon.requests
+    assert (request.operation, request.path, request.data) == (WRITE, "sys/wrapping/unwrap", None)
+    assert request.token == Secret(OTHER.encode())
+    assert response == Response(request_id="r", data={"k": "v"})
+
+
+async def test_a_client_without_a_token_rewraps_by_the_wrapping_token(shell, daemon):
+    daemon.handler = lambda _request: Response(wrap_info=WRAP_INFO)
+
+    await shell.do("rewrap", Secret(OTHER.encode()))
+
+    (request,) = daemon.requests
+    assert request.token == Secret(OTHER.encode())
+    assert request.data == {"token": OTHER}
+
+
+async def test_a_token_is_created_with_the_options_that_were_given_and_no_others(shell, daemon):
+    daemon.handler = lambda _request: Response(auth=AUTH)
+
+    auth = await shell.do("create_token", policies=["default"], ttl="1h", meta={"job": "x"})
+
+    (request,) = daemon.requests
+    assert request.path == "auth/token/create"
+    assert request.data == {"policies": ["default"], "ttl": "1h", "meta": {"job": "x"}}
+    assert auth == AUTH
+
+
+async def test_any_call_can_be_wrapped(shell, daemon):
+    daemon.handler = lambda _request: Response(wrap_info=WRAP_INFO)
+
+    assert await shell.do("wrapped", calls.create_token(num_uses=1), 60) == WRAP_INFO
+
+    (request,) = daemon.requests
+    assert (request.path, request.data, request.wrap_ttl) == (
+        "auth/token/create",
+        {"num_uses": 1},
+        60,
+    )
+
+
+async def test_anything_can_be_asked_for_its_whole_answer(shell, daemon):
+    answer = Response(request_id="r", data={}, warnings=("w",), lease_duration=5)
+    daemon.handler = lambda _request: answer
+
+    assert await shell.do("request", Operation.WRITE, "x/y", {"a": None}, wrap_ttl=5) == answer
+
+    (request,) = daemon.requests
+    assert (request.path, request.data, request.wrap_ttl) == ("x/y", {"a": None}, 5)
+
+
+async def test_an_empty_token_is_sent_as_one(shell, daemon):
+    """It is wrong, and must never become "no token", which may stand for the owner."""
+    daemon.handler = lambda _request: NOTHING
+    shell.open("")
+
+    await shell.do("delete", "x")
+
+    assert daemon.requests[0].token == Secret(b"")
+
+
+async def test_a_token_can_be_changed(shell, daemon):
+    daemon.handler = lambda _request: Response(auth=AUTH)
+    shell.client.token = (await shell.do("login")).client_token
+
+    await shell.do("login")
+
+    assert [request.token for request in daemon.requests] == [None, AUTH.client_token]
+
+
+async def test_a_refusal_is_raised_as_what_it_is(shell, daemon):
+    def refuse(_request):
+        raise PermissionDeniedError("1 error occurred:\n\t* permission denied\n\n", detail={"a": 1})
+
+    daemon.handler = refuse
+
+    with pytest.raises(PermissionDeniedError) as caught:
+        await shell.do("read", "x")
+
+    assert caught.value.code == "permission_denied"
+    assert caught.value.status == 403
+    assert caught.value.messages == ("1 error occurred:\n\t* permission denied\n\n",)
+    assert caught.value.detail == {"a": 1}
+
+
+async def test_what_cubbyd_does_not_carry_is_not_sent(shell, daemon):
+    daemon.handler = lambda _request: NOTHING
+
+    with pytest.raises(ValueError, match="cannot carry"):
+        await shell.do("write", "x", {"when": object()})
+    await shell.do("write", "x", {"when": 1})
+
+    assert [request.data for request in daemon.requests] == [{"when": 1}]
+
+
+def test_both_shells_have_the_same_operations():
+    def signatures(shell):
+        names = {name for name in vars(shell) if not name.startswith("_")} - {"close", "aclose"}
+        return {name: inspect.signature(getattr(shell, name)) for name in names | {"__init__"}}
+
+    assert signatures(Client) == signatures(AsyncClient)
+    assert len(signatures(Client)) > 20

@@ -1,0 +1,83 @@
+"""Stand-ins for what tests must not touch: a directory, a clock, and a daemon without a socket."""
+
+from collections.abc import Callable
+from itertools import count
+
+from cubbyd.errors import RefusedError
+from cubbyd.messages import Operation, Peer, Request, Response, Role
+from cubbyd.secret import Secret
+
+EPOCH = 1_795_312_800.0
+"""A moment in November 2026: where test clocks begin."""
+
+OWNER = Peer(uid=1000, gid=1000, pid=4711, role=Role.OWNER, exe="/usr/bin/owner")
+GUEST = Peer(uid=2000, gid=2000, pid=4712, role=Role.GUEST)
+
+
+class MemoryFiles:
+    """A directory in memory that keeps the contract of ``store.files.Files``."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.syncs = 0
+        self._numbers = count()
+
+    def names(self) -> list[str]:
+        return list(self.files)
+
+    def read(self, name: str) -> bytes | None:
+        return self.files.get(name)
+
+    def stage(self, data: bytes) -> str:
+        name = f"staged-{next(self._numbers)}"
+        self.files[name] = data
+        return name
+
+    def publish(self, staged: str, name: str) -> None:
+        self.files[name] = self.files.pop(staged)
+
+    def remove(self, name: str) -> None:
+        self.files.pop(name, None)
+
+    def sync(self) -> None:
+        self.syncs += 1
+
+
+async def on_the_loop(sync_fn):
+    """Blocking calls without a thread, so that a jumping clock does not run away meanwhile."""
+    return sync_fn()
+
+
+def counting_random() -> Callable[[int], bytes]:
+    """Bytes that are different each time and the same in each run."""
+    numbers = count(1)
+    return lambda size: next(numbers).to_bytes(8, "big").rjust(size, b"\xa5")
+
+
+class Door:
+    """A door for tests: speaks to a router as a peer, and keeps refusals as exceptions."""
+
+    def __init__(self, router, peer: Peer = OWNER) -> None:
+        self.router = router
+        self.peer = peer
+
+    async def ask(
+        self, operation: str, path: str, data=None, *, token=None, wrap_ttl=None
+    ) -> Response:
+        request = Request(
+            operation=Operation(operation),
+            path=path,
+            peer=self.peer,
+            token=Secret.from_text(token) if isinstance(token, str) else token,
+            data=data,
+            wrap_ttl=wrap_ttl,
+        )
+        return await self.router.answer(request, lambda response: response)
+
+    async def refusal(self, *request, **more) -> RefusedError:
+        """The refusal that a request meets."""
+        try:
+            await self.ask(*request, **more)
+        except RefusedError as error:
+            return error
+        raise AssertionError("the request was not refused")

@@ -1,0 +1,161 @@
+"""Clients that are slow, or gone, on the CBOR door.
+
+The rules: each wait for a client has a deadline that the client cannot move; the daemon's own time
+is not charged to it; a request is done whole or not begun; and none of this makes noise.
+"""
+
+from contextlib import suppress
+
+import pytest
+import trio
+from session_client import LIMITS, PEER, echo_path, outcome, serve
+
+from cubbyd.server import session
+
+pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+
+async def test_an_idle_client_is_let_go(streams):
+    _, server = streams
+
+    await serve(server)
+
+    assert trio.current_time() == LIMITS.idle_timeout
+
+
+async def test_a_request_starts_the_idle_time_anew(streams):
+    client, server = streams
+
+    async def talk():
+        await trio.sleep(60)
+        await client.send("a")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk)
+        await serve(server)
+
+    assert trio.current_time() == 60 + LIMITS.idle_timeout
+
+
+async def test_dribbling_does_not_extend_the_time_for_a_frame(streams):
+    """A byte every now and then keeps a frame's deadline where its first byte put it."""
+    client, server = streams
+
+    async def dribble():
+        for byte in client.request("a" * 100):
+            await trio.sleep(3)
+            await client.stream.send_all(bytes([byte]))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(dribble)
+        await serve(server)
+        nursery.cancel_scope.cancel()
+
+    assert trio.current_time() == 3 + LIMITS.frame_timeout
+
+
+async def test_each_frame_has_its_own_time(streams):
+    """A client that sends the end of one frame with the start of the next may go on for ever."""
+    client, server = streams
+    frames = b"".join(client.request("a") for _ in range(10))
+    half = len(frames) // 20
+
+    async def talk():
+        for start in range(0, len(frames), 2 * half):
+            await client.stream.send_all(frames[max(start - half, 0) : start + half])
+            await trio.sleep(LIMITS.frame_timeout - 1)
+        await client.stream.send_all(frames[start + half :])
+        await client.stream.send_eof()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk)
+        await serve(server)
+
+    assert len(await client.rest()) == 10
+
+
+async def test_a_client_that_stops_reading_is_let_go(streams):
+    client, server = streams
+
+    class Stuck:
+        receive_some = server.receive_some
+
+        async def send_all(self, _data):
+            await trio.sleep_forever()
+
+    await client.send("a")
+    await session.serve(Stuck(), PEER, answer=echo_path, limits=LIMITS)
+
+    assert trio.current_time() == LIMITS.send_timeout
+
+
+async def test_the_daemons_own_work_is_not_charged_to_the_client(streams):
+    client, server = streams
+
+    async def slow(request, encode):
+        await trio.sleep(1000)
+        return await echo_path(request, encode)
+
+    await client.send("a", "b")
+    await client.stream.send_eof()
+    await serve(server, slow)
+
+    assert [outcome(each) for each in await client.rest()] == [(1, "a"), (2, "b")]
+
+
+async def test_a_request_that_comes_at_the_last_moment_is_not_half_done(streams):
+    """Where deadline and data coincide, the request is answered or never begun."""
+    client, server = streams
+    begun, done = [], []
+
+    async def answer(request, encode):
+        begun.append(request)
+        await trio.lowlevel.checkpoint()
+        done.append(request)
+        return await echo_path(request, encode)
+
+    async def talk():
+        await trio.sleep(LIMITS.idle_timeout)
+        with suppress(trio.BrokenResourceError):
+            await client.send("a")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk)
+        await serve(server, answer)
+
+    assert begun == done
+
+
+async def test_a_client_that_vanishes_ends_its_session_without_noise(streams, caplog):
+    client, server = streams
+    await client.send("a", "b")
+    await client.stream.aclose()
+
+    await serve(server)
+
+    assert not caplog.records
+
+
+async def test_a_frame_that_is_cut_short_ends_the_session_without_noise(streams, caplog):
+    client, server = streams
+    await client.stream.send_all(client.request("a")[:-1])
+    await client.stream.send_eof()
+
+    await serve(server)
+
+    assert await client.rest() == []
+    assert not caplog.records
+
+
+async def test_cancelling_reaches_the_work_in_progress(streams):
+    """After its stop timeout the daemon cancels what is left."""
+    client, server = streams
+    await client.send("a")
+
+    async def never(_request, _encode):
+        await trio.sleep_forever()
+
+    with trio.move_on_after(5) as stop:
+        await serve(server, never)
+
+    assert stop.cancelled_caught
