@@ -5,6 +5,8 @@
 - Nothing that may be secret is shown by ``repr``.
 """
 
+import json
+
 import pytest
 from hypothesis import given
 from strategies import PEER, auths, maps, responses, wrap_infos
@@ -12,6 +14,7 @@ from strategies import PEER, auths, maps, responses, wrap_infos
 from cubbyd.errors import MalformedFrameError
 from cubbyd.messages import Auth, Operation, Request, Response, WrapInfo
 from cubbyd.secret import Secret
+from cubbyd.value import to_json
 
 AUTH = Auth(
     client_token=Secret(b"cbys_example"),
@@ -124,3 +127,22 @@ def test_messages_do_not_show_what_they_carry():
     assert "xyzzy" not in repr(response)
     assert "cbys_example" not in repr(response)
     assert "cubbyhole/db" in repr(request)
+
+
+@given(responses)
+def test_the_json_envelope_has_every_key_that_openbaos_has(response):
+    """What ``cubbyhole/response`` holds: absent is null or empty there, and bytes are text."""
+    envelope = json.loads(json.dumps(response.to_envelope(), allow_nan=False))
+    assert set(envelope) == {
+        "request_id",
+        "lease_id",
+        "renewable",
+        "lease_duration",
+        "data",
+        "wrap_info",
+        "warnings",
+        "auth",
+    }
+    assert envelope["data"] == to_json(response.data)
+    assert envelope["request_id"] == response.request_id
+    assert bool(envelope["auth"]) == (response.auth is not None)

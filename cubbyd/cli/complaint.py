@@ -15,21 +15,34 @@ import click
 from cubbyd.cli import standard
 from cubbyd.cli.exit_codes import Exit, exit_for
 from cubbyd.cli.render import printable
-from cubbyd.errors import CubbydError, RefusedError, UnavailableError
+from cubbyd.errors import (
+    CubbydError,
+    IntegrityError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RefusedError,
+    SealedError,
+    StorageFullError,
+    UnavailableError,
+    UnsupportedPathError,
+    WrappingTokenInvalidError,
+)
 from cubbyd.value import Map, to_json
 
 _REMEDIES: Final = {
-    Exit.DENIED: (
+    PermissionDeniedError.code: (
         "name a token that may do this with --token-file, --token-fd or CUBBY_TOKEN (one that is "
         "unknown, expired or revoked is refused alike)"
     ),
-    Exit.WRAPPING_TOKEN_INVALID: (
+    WrappingTokenInvalidError.code: (
         "it was used, has expired, was revoked or never existed. If nobody on your side used it, "
         "treat the secret as intercepted: find out who unwrapped it, and replace it"
     ),
-    Exit.SEALED: "have its owner unseal it",
-    Exit.INTEGRITY: "other secrets are not affected; see the daemon's log for the file",
-    Exit.BUSY: "try again later",
+    SealedError.code: "have its owner unseal it",
+    IntegrityError.code: "other secrets are not affected; the daemon's log names the file",
+    QuotaExceededError.code: "delete data or revoke tokens that nobody needs any more",
+    StorageFullError.code: "free some space on the disk of the daemon's store",
+    UnsupportedPathError.code: "nothing lives at such a path, whatever is stored",
 }
 _MULTIERROR: Final = re.compile(r"\d+ errors? occurred:\s*\* ", re.ASCII)
 
@@ -80,11 +93,10 @@ def complaint(error: CubbydError | click.ClickException) -> Complaint:
 
 
 def _refused(error: RefusedError) -> Complaint:
-    exit_code = exit_for(error)
     words = "; ".join(flat(message) for message in error.messages) or error.code.replace("_", " ")
-    remedy = _REMEDIES.get(exit_code)
+    remedy = _REMEDIES.get(error.code)
     return Complaint(
-        exit_code=exit_code,
+        exit_code=exit_for(error),
         text=words if remedy is None else f"{words}: {remedy}",
         code=error.code,
         status=error.status,

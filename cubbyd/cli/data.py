@@ -50,8 +50,10 @@ def reserve_stdin(arguments: Iterable[str], stdin: StandardInput) -> None:
         click.UsageError: More than one does.
     """
     for argument in arguments:
-        if argument == "-" or argument.partition("=")[1:] == ("=", "-"):
-            stdin.reserve("data")
+        if argument == "-":
+            stdin.reserve("the data")
+        elif argument.endswith("=-") and argument.count("=") == 1:
+            stdin.reserve(f"the value of {argument[:-2]!r}")
 
 
 def parse_texts(arguments: Iterable[str], option: str) -> dict[str, str]:

@@ -105,3 +105,7 @@ def _complain(error: CubbydError | click.ClickException, words: Sequence[str]) -
     problem = complaint(error)
     problem.show(as_json=wants_json(words))
     return problem.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

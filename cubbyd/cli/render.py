@@ -28,7 +28,7 @@ def fields(response: Response) -> Map:
         return _wrap_fields(response.wrap_info)
     if response.auth is not None:
         return _auth_fields(response.auth)
-    return response.data or {}
+    return dict(sorted((response.data or {}).items()))
 
 
 def _wrap_fields(info: WrapInfo) -> Map:
@@ -69,7 +69,7 @@ def bare(response: Response, name: str) -> bytes:
         case str(text):
             return text.encode()
         case None if name not in known:
-            names = ", ".join(printable(each) for each in sorted(known)) or "none"
+            names = ", ".join(printable(each) for each in known) or "none"
             raise click.ClickException(f"the answer has no field {name!r}; its fields: {names}")
         case value:
             return _json(value).encode()
@@ -93,8 +93,8 @@ def envelope(response: Response) -> str:
 
 
 def table(values: Mapping[str, Value]) -> str:
-    """Keys and values in two columns, sorted by key."""
-    cells = {printable(key): _cell(key, values[key]) for key in sorted(values)}
+    """Keys and values in two columns."""
+    cells = {printable(key): _cell(key, value) for key, value in values.items()}
     width = max(map(len, ["Key", *cells])) + 4
     lines = [f"{key:{width}}{cell}" for key, cell in [("Key", "Value"), ("---", "-----")]]
     return "\n".join([*lines, *(f"{key:{width}}{cell}" for key, cell in cells.items())])

@@ -32,8 +32,9 @@ class StandardInput:
         """
         if self._purpose is not None:
             raise click.UsageError(
-                f"standard input cannot give both {self._purpose} and {purpose}: pass a token with "
-                "--token-file PATH, --token-fd N or CUBBY_TOKEN, and data as key=@file"
+                f"standard input is already read for {self._purpose}, so it cannot give {purpose} "
+                "too: pass a token with --token-file PATH, --token-fd N or CUBBY_TOKEN, and data "
+                "as key=@file"
             )
         self._purpose = purpose
 

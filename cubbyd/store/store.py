@@ -7,6 +7,7 @@ the whole of locking: exclusive for the files that a request changes, free for a
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -44,6 +45,7 @@ class Store:
         self._commit = commit
         self._random = random
         self._index = Index()
+        self._coming: Counter[int] = Counter()
         self._indexed = trio.Event()
         self._sooner = trio.Event()
 
@@ -65,8 +67,11 @@ class Store:
         return self._read(accessor)
 
     def tokens_of(self, uid: int) -> int:
-        """How many live tokens this uid had made, as far as the index has come."""
-        return self._index.tokens_of(uid)
+        """How many live tokens this uid had made, as far as the index has come.
+
+        Those on their way to the disk count, so that many at once do not exceed a quota.
+        """
+        return self._index.tokens_of(uid) + self._coming[uid]
 
     def accessors(self) -> Iterator[Accessor]:
         """Every token's accessor, in no order, as far as the index has come."""
@@ -90,7 +95,17 @@ class Store:
             StoreError: Nobody knows what is on disk.
         """
         jobs: list[Job] = [[self._sealed(change) for change in phase] for phase in phases]
-        await self._commit.carry_out(jobs, lambda number: self._note(phases[number]))
+        coming = Counter(
+            change.entry.creator.uid
+            for phase in phases
+            for change in phase
+            if isinstance(change, Put) and change.accessor not in self._index
+        )
+        self._coming.update(coming)
+        try:
+            await self._commit.carry_out(jobs, lambda number: self._note(phases[number]))
+        finally:
+            self._coming.subtract(coming)
 
     def _sealed(self, change: Change) -> FileChange:
         if isinstance(change, Remove):

@@ -1,0 +1,195 @@
+"""What only real processes show: pipes, terminals, signals, descriptors, and what is imported."""
+
+# ruff: noqa: S603 - what is started here is our own
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+from fake_daemon import HangUpError
+from toy_daemon import OWN, wrapping_token
+
+CUBBY = [sys.executable, "-c", "import sys; from cubbyd.cli.main import main; sys.exit(main())"]
+
+
+@pytest.fixture(autouse=True)
+def _daemon(daemon):
+    return daemon
+
+
+def cubby(*arguments, stdin=b"", **options):
+    return subprocess.run(
+        [*CUBBY, *arguments], input=stdin, capture_output=True, check=False, timeout=30, **options
+    )
+
+
+@contextmanager
+def terminal():
+    """A terminal's two ends: the person's and the program's."""
+    person, program = pty.openpty()
+    try:
+        yield person, program
+    finally:
+        os.close(person)
+        os.close(program)
+
+
+def read_until(person, words):
+    shown = b""
+    while words not in shown:
+        shown += os.read(person, 4096)
+    return shown
+
+
+def test_a_pipe_hands_a_secret_over(place):
+    secret = bytes(range(256))
+    (place / "secret").write_bytes(secret)
+    with subprocess.Popen([*CUBBY, "wrap", "key=@secret"], stdout=subprocess.PIPE) as wrap:
+        unwrap = subprocess.run(
+            [*CUBBY, "unwrap", "--field", "key"],
+            stdin=wrap.stdout,
+            capture_output=True,
+            check=True,
+            timeout=30,
+        )
+
+    assert unwrap.stdout == secret
+
+
+def test_on_a_terminal_wrap_shows_a_table_and_a_value_ends_its_line():
+    with terminal() as (person, program):
+        subprocess.run([*CUBBY, "wrap", "a=b"], stdout=program, check=True, timeout=30)
+        shown = read_until(person, b"wrapping_token_creation_path")
+        assert b"Key" in shown
+
+        token = wrapping_token(1).reveal()
+        command = [*CUBBY, "unwrap", "--field", "a"]
+        subprocess.run(command, input=token, stdout=program, check=True, timeout=30)
+        assert read_until(person, b"\n").endswith(b"b\r\n")
+
+
+def test_on_a_terminal_a_token_is_asked_for_and_not_shown():
+    token = cubby("wrap", "a=b").stdout
+    with terminal() as (person, program):
+        with subprocess.Popen(
+            [*CUBBY, "unwrap", "--field", "a"],
+            stdin=program,
+            stdout=subprocess.PIPE,
+            stderr=program,
+            start_new_session=True,
+        ) as unwrap:
+            shown = read_until(person, b"Wrapping token: ")
+            os.write(person, token + b"\n")
+            output, _ = unwrap.communicate(timeout=30)
+        assert output == b"b"
+        assert token not in shown
+
+
+def test_nothing_typed_is_no_token():
+    with terminal() as (person, program):
+        with subprocess.Popen(
+            [*CUBBY, "unwrap"], stdin=program, stderr=program, start_new_session=True
+        ) as unwrap:
+            read_until(person, b"Wrapping token: ")
+            os.write(person, b"\n")
+            assert unwrap.wait(30) == 2
+        assert b"no token came" in read_until(person, b"--help")
+
+
+def test_a_token_comes_from_a_descriptor(daemon):
+    reader, writer = os.pipe()
+    os.write(writer, OWN.encode() + b"\n")
+    os.close(writer)
+
+    result = cubby("token", "lookup", "--token-fd", str(reader), pass_fds=[reader])
+    os.close(reader)
+
+    assert result.returncode == 0
+    assert daemon.requests[0].token.reveal_text() == OWN
+
+
+def test_nobody_who_reads_is_no_reason_for_noise():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as stdout:
+        result = subprocess.run(
+            [*CUBBY, "status"], stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=30
+        )
+
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
+def test_a_full_disk_is_told():
+    with Path("/dev/full").open("wb") as stdout:
+        result = subprocess.run(
+            [*CUBBY, "status"], stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=30
+        )
+
+    assert result.returncode == 1
+    assert result.stderr == b"cubby: cannot write the answer: No space left on device\n"
+
+
+def test_without_an_output_no_secret_is_asked_for(daemon):
+    """It would be spent, and nobody would have it."""
+    token = cubby("wrap", "a=b").stdout
+    daemon.requests.clear()
+
+    result = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *CUBBY, "unwrap"],
+        input=token,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=30,
+    )
+
+    assert result.returncode == 1
+    assert result.stderr == b"cubby: standard output is closed; nothing was sent\n"
+    assert not daemon.requests
+
+
+def test_an_interrupt_ends_a_command_quietly(daemon):
+    asked, released = Event(), Event()
+
+    def answer_late(_request):
+        asked.set()
+        assert released.wait(30)
+        raise HangUpError
+
+    daemon.handler = answer_late
+    with subprocess.Popen([*CUBBY, "status"], stderr=subprocess.PIPE) as command:
+        assert asked.wait(30)
+        command.send_signal(signal.SIGINT)
+        _, errors = command.communicate(timeout=30)
+    released.set()
+
+    assert command.returncode == 130
+    assert errors.strip() == b""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["unwrap"], ["wrap", "a=b"], ["read", "cubbyhole/a"], ["token", "lookup"]]
+)
+def test_no_command_brings_trio_or_nacl(arguments):
+    program = (
+        "import sys; from cubbyd.cli.main import main; main(sys.argv[1:]);"
+        "print(*(name for name in ('trio', 'nacl', 'cubbyd.cli.demo', 'getpass', 'platformdirs')"
+        " if name in sys.modules), file=sys.stderr)"
+    )
+    token = cubby("wrap", "a=b").stdout
+    cubby("write", "cubbyhole/a", "a=b")
+
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        input=token,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+
+    assert result.stderr == b"\n"

@@ -1,0 +1,147 @@
+"""A daemon's behaviour, good enough for a command line to be tried on it."""
+
+from itertools import count
+
+from cubbyd.core.token_text import Prefix, token_text
+from cubbyd.errors import (
+    BusyError,
+    IntegrityError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    SealedError,
+    UnsupportedPathError,
+    WrappingTokenInvalidError,
+    multierror,
+)
+from cubbyd.messages import Auth, Operation, Request, Response, WrapInfo
+from cubbyd.secret import Secret
+
+OWN = token_text(Prefix.SERVICE, bytes(32)).reveal_text()
+FILES = {
+    "key.bin": b"\x00\xffkey",
+    "web.json": b'{"ports": [80, 443], "ratio": 1e3, "on": true, "none": null}',
+    "escape.json": b'{"text": "\\u001b[31mred\\n", "\\u0007": "bell", "ttl": 90}',
+    "list.json": b"[1]",
+    "bad.json": b'{"a": s3cret}',
+    "nan.json": b'{"a": NaN}',
+    "own": OWN.encode() + b"\n",
+    "typo": OWN.replace("0", "1", 1).encode(),
+    "text": b"not a token\n",
+    "nothing": b"",
+}
+"""What lies where commands run."""
+
+AUTH = Auth(
+    client_token=token_text(Prefix.SERVICE, bytes(32)),
+    accessor="cd" * 16,
+    policies=("default",),
+    lease_duration=5400,
+    renewable=True,
+    orphan=False,
+    num_uses=0,
+    metadata={"job": "backup"},
+)
+
+TROUBLES = {
+    "trouble/busy": BusyError(),
+    "trouble/denied": PermissionDeniedError(multierror("permission denied")),
+    "trouble/integrity": IntegrityError("\x1b[31mdamaged", detail={"file": b"\xff"}),
+    "trouble/quota": QuotaExceededError(),
+    "trouble/sealed": SealedError(),
+    "trouble/two": InvalidRequestError("2 errors occurred:\n\t* one\n\t* two\n\n"),
+}
+
+
+def wrapping_token(number: int) -> Secret:
+    """The toy's wrapping tokens, from 1."""
+    return token_text(Prefix.WRAPPING, number.to_bytes(32, "big"))
+
+
+class Toy:
+    """One cubbyhole for everybody, wrapping tokens that are numbered, and troubles on demand."""
+
+    def __init__(self) -> None:
+        self.cubbyhole = {}
+        self.wrapped = {}
+        self._numbers = count(1)
+        self.is_sealed = False
+
+    def handle(self, request: Request) -> Response:
+        if request.path.startswith("sys/wrapping/"):
+            return self._wrapping(request)
+        response = self._answer(request)
+        if request.wrap_ttl is not None and not response.is_empty:
+            return self._wrap(response, request)
+        return response
+
+    def _answer(self, request: Request) -> Response:
+        if request.path in TROUBLES:
+            trouble = TROUBLES[request.path]
+            raise trouble
+        match request.operation, request.path:
+            case Operation.READ, "sys/seal-status" | "sys/health":
+                return Response(
+                    request_id="r", data={"sealed": self.is_sealed, "version": "1.0", "t": 1}
+                )
+            case Operation.WRITE, "auth/token/create" | "auth/peer/login":
+                return Response(request_id="r", auth=AUTH, warnings=("not really",))
+            case Operation.LIST, "auth/token/accessors":
+                return Response(request_id="r", data={"keys": ["ab" * 16, "cd" * 16]})
+            case _, path if path.startswith("auth/token/revoke"):
+                return Response(request_id="r")
+            case _, path if path.startswith("auth/token/"):
+                return Response(request_id="r", data={"path": path, **(request.data or {})})
+            case _, path if path.startswith("cubbyhole/"):
+                return self._in_cubbyhole(request)
+        raise UnsupportedPathError
+
+    def _in_cubbyhole(self, request: Request) -> Response:
+        match request.operation:
+            case Operation.WRITE:
+                self.cubbyhole[request.path] = request.data
+            case Operation.DELETE:
+                self.cubbyhole.pop(request.path, None)
+            case Operation.LIST:
+                folder = request.path
+                paths = [path for path in sorted(self.cubbyhole) if path.startswith(folder)]
+                keys = [path.removeprefix(folder) for path in paths]
+                return Response(request_id="r", data={"keys": keys})
+            case Operation.READ:
+                if request.path not in self.cubbyhole:
+                    raise NotFoundError
+                return Response(request_id="r", data=self.cubbyhole[request.path])
+        return Response(request_id="r")
+
+    def _wrapping(self, request: Request) -> Response:
+        if request.path.endswith("/wrap"):
+            return self._wrap(Response(request_id="r", data=request.data), request)
+        named = (request.data or {}).get("token") or request.token.reveal_text()
+        if named not in self.wrapped:
+            raise WrappingTokenInvalidError
+        if request.path.endswith("/lookup"):
+            return Response(
+                request_id="r",
+                data={
+                    "creation_path": "sys/wrapping/wrap",
+                    "creation_time": "2026-11-22T01:17:41.500000Z",
+                    "creation_ttl": 300,
+                },
+            )
+        response = self.wrapped.pop(named)
+        return response if request.path.endswith("/unwrap") else self._wrap(response, request)
+
+    def _wrap(self, response: Response, request: Request) -> Response:
+        token = wrapping_token(next(self._numbers))
+        self.wrapped[token.reveal_text()] = response
+        return Response(
+            wrap_info=WrapInfo(
+                token=token,
+                accessor="ab" * 16,
+                ttl={"5m": 300}.get(request.wrap_ttl, 60),
+                creation_time="2026-11-22T01:17:41.500000Z",
+                creation_path=request.path,
+                wrapped_accessor=response.auth and response.auth.accessor,
+            )
+        )
