@@ -93,4 +93,4 @@ def rewrap(invocation: Invocation, token: str | None) -> None:
     wrapping_token = invocation.tokens.wrapping(token)
     caller = invocation.tokens.beside_wrapping()
     invocation.warn_of_argument(token)
-    invocation.show_token(invocation.ask(calls.rewrap(wrapping_token, caller), token=None))
+    invocation.show_token(invocation.ask(calls.rewrap(wrapping_token), token=caller))

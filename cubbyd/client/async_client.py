@@ -133,7 +133,7 @@ class AsyncClient:
 
     async def rewrap(self, token: Token) -> WrapInfo:
         """See ``calls.rewrap``."""
-        return await self.perform(calls.rewrap(token, self.token))
+        return await self.perform(calls.rewrap(token))
 
     async def create_token(self, **options: Unpack[TokenOptions]) -> Auth:
         """See ``calls.create_token``."""

@@ -149,21 +149,12 @@ def lookup_wrapping(token: Token) -> Call[WrappingLookup]:
     return _about("sys/wrapping/lookup", token, _wrapping_lookup)
 
 
-def rewrap(token: Token, caller: Secret | None = None) -> Call[WrapInfo]:
+def rewrap(token: Token) -> Call[WrapInfo]:
     """Move what was wrapped to a fresh wrapping token; the old one ends, its secret unseen.
 
-    Args:
-        token: The wrapping token.
-        caller: Who asks. Without one, the wrapping token speaks for itself.
+    A wrapping token may not ask for this itself: the client's own token does, or the process.
     """
-    wrapping_token = as_secret(token)
-    return Call(
-        operation=Operation.WRITE,
-        path="sys/wrapping/rewrap",
-        data={"token": wrapping_token.reveal_text()},
-        token=caller or wrapping_token,
-        decode=_wrap_info,
-    )
+    return _about("sys/wrapping/rewrap", token, _wrap_info)
 
 
 def create_token(**options: Unpack[TokenOptions]) -> Call[Auth]:

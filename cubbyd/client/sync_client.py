@@ -155,7 +155,7 @@ class Client:
 
     def rewrap(self, token: Token) -> WrapInfo:
         """See ``calls.rewrap``."""
-        return self.perform(calls.rewrap(token, self.token))
+        return self.perform(calls.rewrap(token))
 
     def create_token(self, **options: Unpack[TokenOptions]) -> Auth:
         """See ``calls.create_token``."""

@@ -131,13 +131,14 @@ async def test_unwrapping_needs_the_wrapping_token_alone(shell, daemon):
     assert response == Response(request_id="r", data={"k": "v"})
 
 
-async def test_a_client_without_a_token_rewraps_by_the_wrapping_token(shell, daemon):
+async def test_rewrapping_never_speaks_as_the_wrapping_token(shell, daemon):
+    """Which may not ask for it: without a token, the process asks."""
     daemon.handler = lambda _request: Response(wrap_info=WRAP_INFO)
 
     await shell.do("rewrap", Secret(OTHER.encode()))
 
     (request,) = daemon.requests
-    assert request.token == Secret(OTHER.encode())
+    assert request.token is None
     assert request.data == {"token": OTHER}
 
 

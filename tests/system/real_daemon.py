@@ -1,0 +1,99 @@
+"""A real ``cubbyd`` in a process of its own, for tests in which processes are the point."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cubbyd.client import Client
+
+PATIENCE = 10.0
+"""Seconds to wait for what another process does at once: a busy machine is no failure."""
+
+
+@dataclass
+class RealDaemon:
+    """A place for a daemon, and the daemon when it has been started."""
+
+    directory: Path
+    process: subprocess.Popen | None = None
+    started: list[subprocess.Popen] = field(default_factory=list)
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "run" / "cubbyd.sock"
+
+    @property
+    def store(self) -> Path:
+        return self.directory / "store"
+
+    @property
+    def key_file(self) -> Path:
+        return self.directory / "key"
+
+    @property
+    def token_files(self) -> list[Path]:
+        return [path for path in self.store.iterdir() if len(path.name) == 32]
+
+    def start(self, *options: str) -> str:
+        """Start it and return the line that it says when it serves; "" when it does not."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cubbyd.cli.serve", *self.options(), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment(),
+            text=True,
+        )
+        self.started.append(self.process)
+        return self.process.stdout.readline()
+
+    def options(self) -> list[str]:
+        paths = {"--socket": self.socket, "--store": self.store, "--key-file": self.key_file}
+        config = self.directory / "cubbyd.toml"
+        config.touch(mode=0o600)
+        return [str(word) for pair in (*paths.items(), ("--config", config)) for word in pair]
+
+    def end(self, how: int = signal.SIGTERM) -> tuple[int, str]:
+        """End it, and return its exit status and what it said on standard error."""
+        self.process.send_signal(how)
+        return self.wait()
+
+    def wait(self) -> tuple[int, str]:
+        _, stderr = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, stderr
+
+    def client(self, token=None) -> Client:
+        return Client(token, self.socket)
+
+    def cubby(self, *words: str, stdin: bytes = b"", token: str | None = None):
+        """Run the command line against it."""
+        environment = clean_environment() | ({"CUBBY_TOKEN": token} if token else {})
+        return subprocess.run(
+            [sys.executable, "-m", "cubbyd.cli.main", "--socket", str(self.socket), *words],
+            input=stdin,
+            capture_output=True,
+            env=environment,
+            check=False,
+            timeout=PATIENCE,
+        )
+
+    def close(self) -> None:
+        for process in self.started:
+            process.kill()
+            process.communicate()
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours, without what leads cubbyd elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CUBBY_")}
+
+
+def eventually(happens) -> bool:
+    """Whether something in another process happens before our patience ends."""
+    deadline = time.monotonic() + PATIENCE
+    while not (happened := happens()) and time.monotonic() < deadline:
+        time.sleep(0.01)  # another process's doing has no event of ours to wait for
+    return happened
