@@ -180,7 +180,7 @@ def _flag(value: object) -> bool:
 
 
 def _path(value: object) -> Path:
-    if not isinstance(value, str | Path) or not str(value):
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise WrongValueError(f"must be a path as text, not {_shown(value)}")
     try:
         path = Path(value).expanduser()

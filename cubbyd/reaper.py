@@ -12,6 +12,7 @@ import trio
 
 from cubbyd.clock import Clock
 from cubbyd.core.outcome import Remove
+from cubbyd.core.token import Accessor
 from cubbyd.errors import RefusedError
 from cubbyd.store.commit import InFlightError
 from cubbyd.store.store import Store
@@ -45,9 +46,23 @@ async def _reap_batch(store: Store, clock: Clock) -> None:
         # the change may have given it more time.
         for accessor in due:
             store.check_settled(accessor)
-        await store.commit([[Remove(accessor=accessor) for accessor in due]])
     except InFlightError as change:
         await change.settled()
-    except RefusedError as error:
-        _log.warning("expired tokens cannot be destroyed now: %s", error)
+        return
+    refusals: list[RefusedError] = []
+    async with trio.open_nursery() as nursery:
+        for accessor in due:
+            nursery.start_soon(_destroy, store, accessor, refusals)
+    if refusals:
+        _log.warning("%d dead token(s) cannot be destroyed now: %s", len(refusals), refusals[0])
         await trio.sleep(RETRY_AFTER)
+
+
+async def _destroy(store: Store, accessor: Accessor, refusals: list[RefusedError]) -> None:
+    """Each file by itself, so that one that will not go keeps no other; the sync is shared."""
+    try:
+        await store.commit([[Remove(accessor=accessor)]])
+    except InFlightError as change:
+        await change.settled()  # a request has met the dead token meanwhile
+    except RefusedError as error:
+        refusals.append(error)

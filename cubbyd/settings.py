@@ -2,8 +2,8 @@
 
 Declared as data, so that the reader (``config``) and the users' page (``docs/configuration.md``)
 speak of the same thing; a field's ``kind`` says how its value is written in TOML. Times are in
-seconds. Not to be set are the bounds that are part of the protocol: a payload nests at most 64 deep and
-holds at most 10,000 items (``codec``), and an answer has at most 64 MiB (``wire.framing``).
+seconds. Not to be set are the bounds that are part of the protocol: a payload nests at most 64
+deep and holds at most 10,000 items (``codec``), an answer has at most 64 MiB (``wire.framing``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -113,7 +113,7 @@ class LimitSettings:
     max_frame_bytes: int = _set(MIB, Number(4 * KIB, 16 * MIB, "bytes"))
     """Payload of a request. Each connection may make the daemon hold so much."""
     max_connections: int = _set(1024, Number(32, 65_536, "connections"))
-    """Open at once, by everybody. A user never gets more than what is left free for the others."""
+    """Open at once, by everybody. A user is refused one more when fewer are free than it has."""
     max_connections_per_uid: int = _set(256, Number(1, 65_536, "connections"))
     """Open at once, by one user."""
     idle_timeout: float = _set(10 * MINUTE, Duration(1, 7 * DAY))

@@ -143,21 +143,31 @@ RULES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def cubbyd():
+    return read_package(PACKAGE)
+
+
+@pytest.fixture(scope="module")
+def tests():
+    return read_package(ROOT / "tests")
+
+
 @pytest.mark.parametrize("rule", RULES)
-def test_cubbyd_keeps_the_rule(rule):
-    assert list(rule(read_package(PACKAGE))) == []
+def test_cubbyd_keeps_the_rule(rule, cubbyd):
+    assert list(rule(cubbyd)) == []
 
 
 @pytest.mark.parametrize("rule", [nameless, long_files, long_functions])
-def test_its_tests_keep_the_rule(rule):
-    assert list(rule(read_package(ROOT / "tests"))) == []
+def test_its_tests_keep_the_rule(rule, tests):
+    assert list(rule(tests)) == []
 
 
 @pytest.mark.parametrize("name", sorted(LIGHT))
 def test_what_must_be_light_is_light_when_it_runs(name):
     """The same by running it: imports by name, which no reader of files can see, count too."""
     heavy = "import sys; print(*{'trio', 'nacl'}.intersection(sys.modules))"
-    ran = subprocess.run(  # noqa: S603 - our own interpreter and our own words
+    ran = subprocess.run(
         [sys.executable, "-c", f"import {name}; {heavy}"],
         cwd=ROOT,
         capture_output=True,

@@ -31,7 +31,7 @@ def parse_duration(value: int | str) -> float:
     if isinstance(value, int):
         nanoseconds = value * _SECOND
     elif _INTEGER.fullmatch(value):
-        nanoseconds = int(value[:20]) * _SECOND  # 20 digits overflow already
+        nanoseconds = _number(value) * _SECOND
     elif value.endswith("d") and "." not in value and not value[:-1].strip("+-0123456789"):
         nanoseconds = _days(value[:-1])
     else:
@@ -46,7 +46,13 @@ def parse_duration(value: int | str) -> float:
 def _days(text: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise ValueError(f"strconv.ParseInt: parsing {_quoted(text)}: invalid syntax")
-    return int(text[:20]) * _DAY
+    return _number(text) * _DAY
+
+
+def _number(text: str) -> int:
+    """An integer, or one that is as surely too large: Python balks at thousands of digits."""
+    digits = text.lstrip("+-").lstrip("0")[:20]
+    return -int(digits or 0) if text.startswith("-") else int(digits or 0)
 
 
 def _go_duration(text: str) -> int:
@@ -65,17 +71,27 @@ def _go_duration(text: str) -> int:
         if unit not in _UNITS:
             raise ValueError(f"time: unknown unit {_quoted(unit)} in duration {_quoted(text)}")
         scale = _UNITS[unit]
-        # A longer number overflows, or is lost below a nanosecond.
-        total += int(whole[:20] or "0") * scale
+        total += _number(whole) * scale
         if point and fraction:
+            # What comes later is lost below a nanosecond.
             total += int(fraction[:20]) * scale // 10 ** len(fraction[:20])
         position += len(term.group()) if term else 0
+    if total > MAX_NANOSECONDS:
+        raise ValueError(f"time: invalid duration {_quoted(text)}")
     return -total if text.startswith("-") else total
 
 
 def _quoted(text: str) -> str:
-    """As Go's %q, and cut, so that an error is never as long as what caused it."""
-    return '"' + text[:64].replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """As Go's package time quotes, and cut: no error is as long as what caused it, or odder."""
+    return '"' + "".join(map(_escaped, text[:64])) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isascii() and character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogatepass"))
 
 
 def format_duration(seconds: float) -> str:

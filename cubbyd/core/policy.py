@@ -83,16 +83,19 @@ class Acl:
 
     def rule(self, path: str) -> Rule:
         """The one rule that decides for a path; one without capabilities where none matches."""
-        exact = self._exact.get(path)
-        if exact is not None:
-            return exact
-        return next((rule for rule in self._patterns if _matches(rule.path, path)), _NOTHING)
+        return self._exact.get(path) or self._by_pattern(path)
 
     def list_rule(self, path: str) -> Rule:
-        """The rule for listing a folder, which a policy may name with or without its slash."""
+        """The rule for listing a folder, which an exact one may name with or without its slash.
+
+        Patterns see it with its slash, as in OpenBao.
+        """
         folder = path if path.endswith("/") else path + "/"
-        rule = self.rule(folder)
-        return rule if rule is not _NOTHING else self.rule(folder[:-1])
+        exact = self._exact.get(folder) or self._exact.get(folder[:-1])
+        return exact or self._by_pattern(folder)
+
+    def _by_pattern(self, path: str) -> Rule:
+        return next((rule for rule in self._patterns if _matches(rule.path, path)), _NOTHING)
 
 
 class RootAcl(Acl):
@@ -114,7 +117,9 @@ def _precedence(pattern: str) -> tuple[int, bool, int, int, str]:
     """
     plain = pattern.removesuffix("*")
     segments = plain.split("/")
-    first = len("/".join(segments[: segments.index("+")])) if "+" in segments else len(plain)
+    first = len(plain)
+    if "+" in segments:
+        first = len("/".join([*segments[: segments.index("+")], ""]))
     return (first, not pattern.endswith("*"), -segments.count("+"), len(pattern), pattern)
 
 

@@ -21,7 +21,7 @@ NONCE_BYTES: Final = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 TAG_BYTES: Final = crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 PADDING_BLOCK_BYTES: Final = 256
-"""The least step of sizes; larger plaintexts go by a sixteenth of their order of magnitude."""
+"""The least step of sizes; from 8 KiB on they go by a sixteenth of their octave."""
 
 _PAD_START = b"\x80"
 
@@ -63,5 +63,5 @@ def unseal(sealed: bytes, *, key: Secret, associated: bytes) -> bytes:
 
 
 def _step(size: int) -> int:
-    """Padded sizes are multiples of this: at most an eighth is added, sixteen sizes an octave."""
+    """Padded sizes are multiples of this: at most a sixteenth is added, sixteen sizes an octave."""
     return max(PADDING_BLOCK_BYTES, 1 << max(0, size.bit_length() - 5))

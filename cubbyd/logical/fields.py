@@ -4,12 +4,14 @@ Its endpoints take ``"5"`` for 5 and ``"true"`` for true, and a number where tex
 cannot be turned into the wanted type is refused by name, without its value.
 """
 
+import re
 from collections.abc import Collection
 
 from cubbyd.core.duration import parse_duration
 from cubbyd.errors import InvalidRequestError
 from cubbyd.value import Map, Value
 
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)  # what 64 bits hold for certain
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False", ""}
 
@@ -64,8 +66,8 @@ class Fields:
                 return 0
             case bool() | int():
                 return int(value)
-            case str() if value.removeprefix("-").removeprefix("+").isdecimal():
-                return int(value[:20])
+            case str() if _INTEGER.fullmatch(value):
+                return int(value)
             case _:
                 raise _unconvertible(name, "int")
 

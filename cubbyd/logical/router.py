@@ -33,7 +33,6 @@ from cubbyd.value import Map
 
 T = TypeVar("T")
 
-_ROUTES: Final = {**sys.ROUTES, **token.ROUTES}
 _MOUNTS: Final = (cubbyhole.MOUNT, "sys/", "auth/token/", "auth/peer/")
 _WRAPPING_TOKEN_PATHS: Final = {f"sys/wrapping/{name}" for name in ("lookup", "unwrap", "rewrap")}
 _TOKEN_IN_DATA_PATHS: Final = {
@@ -117,12 +116,12 @@ class Router:
         path = parse_path(request.path, max_bytes=self._rules.max_path_bytes)
         if request.operation is Operation.WRITE:
             check_writable(path)
+        route = _find(request.operation, path)
         wrapped: tuple[Secret, Known] | None = None
-        if path in _WRAPPING_TOKEN_PATHS:
+        if route is not None and path in _WRAPPING_TOKEN_PATHS:
             wrapped = wrapping.validate(request, tokens)
         elif path in _TOKEN_IN_DATA_PATHS:
             _check_text(request.data, "token")
-        route = _find(path)
         if route is None or route.needs_caller:
             caller = identify(
                 request, tokens, owner_needs_token=self._rules.owner_needs_token
@@ -166,10 +165,14 @@ class Router:
         return wrapping.wrap_reply(context, whole) if route.is_logical else whole
 
 
-def _find(path: Path) -> Route | None:
+def _find(operation: Operation, path: Path) -> Route | None:
     if path.startswith(cubbyhole.MOUNT) or path == cubbyhole.MOUNT[:-1]:
         return cubbyhole.ROUTE
-    return _ROUTES.get(path) or _ROUTES.get(path.removesuffix("/"))
+    if operation is not Operation.LIST:
+        return sys.ROUTES.get(path) or token.find(path)
+    # What is listed is a folder, with or without its slash; nothing else of that name is meant.
+    folder = token.ROUTES.get(path.removesuffix("/"))
+    return folder if folder is not None and operation in folder.handlers else None
 
 
 def _nowhere(path: Path) -> UnsupportedPathError:

@@ -9,11 +9,15 @@ from cubbyd.core.policy import BUILT_IN, ROOT
 from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry
 from cubbyd.core.token_text import Prefix
 from cubbyd.errors import InvalidRequestError, PermissionDeniedError, multierror
+from cubbyd.logical.access import Caller
 from cubbyd.logical.context import Context, Route, nothing
 from cubbyd.logical.tokens import Known
 from cubbyd.messages import Auth, Operation, Response
 from cubbyd.secret import Secret
+from cubbyd.store.keyring import is_accessor
 from cubbyd.value import Map
+
+_WITH_ROLE = "auth/token/create/"
 
 _CREATE_FIELDS = (
     "display_name",
@@ -43,10 +47,17 @@ def create_orphan(context: Context) -> Outcome[Response | None]:
     return _create(context, is_orphan=True)
 
 
+def create_with_role(context: Context) -> Outcome[Response | None]:
+    """There are no token roles here, so none is known."""
+    raise InvalidRequestError(f"unknown role {context.path.removeprefix(_WITH_ROLE)}")
+
+
 def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
     fields, caller = context.fields, context.caller
     has_sudo = caller.has_root or caller.has_sudo(context.path)
     _check_caller(context, has_sudo=has_sudo)
+    if not is_orphan:
+        _check_depth(caller)
     policies = child_policies(
         fields.texts("policies"),
         caller.policies,
@@ -108,6 +119,9 @@ def _check_caller(context: Context, *, has_sudo: bool) -> None:
         raise InvalidRequestError("root or sudo privileges required to create orphan token")
     if not has_sudo and fields.seconds("period"):
         raise InvalidRequestError("root or sudo privileges required to create periodic token")
+
+
+def _check_depth(caller: Caller) -> None:
     if caller.known is not None and caller.known.depth >= MAX_TREE_DEPTH:
         raise InvalidRequestError(
             f"a token can have at most {MAX_TREE_DEPTH - 1} ancestors; create an orphan"
@@ -186,7 +200,7 @@ def lookup_self(context: Context) -> Outcome[Response | None]:
 
 def lookup_accessor(context: Context) -> Outcome[Response | None]:
     """What is known of the token with this accessor, but for the token itself."""
-    known = context.tokens.by_accessor(_accessor(context))
+    known = _with_accessor(context)
     if known is None:
         raise InvalidRequestError(multierror("invalid accessor"))
     is_own = known.entry.accessor == _own_accessor(context)
@@ -199,11 +213,12 @@ def _own_accessor(context: Context) -> Accessor | None:
     return None if entry is None else entry.accessor
 
 
-def _accessor(context: Context) -> Accessor:
+def _with_accessor(context: Context) -> Known | None:
     text = context.fields.text("accessor")
     if not text:
         raise InvalidRequestError(multierror("missing accessor"))
-    return Accessor(text)
+    # It names a file: what is no accessor must not reach the disk.
+    return context.tokens.by_accessor(Accessor(text)) if is_accessor(text) else None
 
 
 def _described(
@@ -252,7 +267,7 @@ def revoke_self(context: Context) -> Outcome[Response | None]:
 
 def revoke_accessor(context: Context) -> Outcome[Response | None]:
     """Destroy the token with this accessor, without ever having seen it."""
-    known = context.tokens.by_accessor(_accessor(context))
+    known = _with_accessor(context)
     if known is None:
         return Outcome(reply=Response(warnings=("No token found with this accessor",)))
     return _revoked(known)
@@ -265,9 +280,16 @@ def _revoked(known: Known | None) -> Outcome[Response | None]:
 
 
 def accessors(context: Context) -> Outcome[Response | None]:
-    """The accessors of all living tokens, in no order."""
+    """The accessors of all tokens whose files are there, in no order."""
     keys = list(context.tokens.records.accessors())
     return Outcome(reply=Response(data={"keys": [*keys]})) if keys else nothing()
+
+
+def find(path: str) -> Route | None:
+    """The route of a path, when it is one of these."""
+    if path.startswith(_WITH_ROLE) and "/" not in path.removeprefix(_WITH_ROLE):
+        return Route(handlers={_WRITE: create_with_role})
+    return ROUTES.get(path)
 
 
 _WRITE, _READ, _LIST = Operation.WRITE, Operation.READ, Operation.LIST

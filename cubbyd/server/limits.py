@@ -31,10 +31,10 @@ class Limits:
 class Census:
     """Counts connections, and keeps a share for those who are not there yet.
 
-    A user never holds more than what is left free for all others. So one greedy user gets at most
-    half of the places, two at most a third each, and so on: however many are greedy, the next to
-    come finds room. (Switches share their buffers so: Choudhury and Hahne, "Dynamic Queue Length
-    Thresholds", 1998.)
+    A user is let in once more only while it holds less than what is left free. So one greedy user
+    gets at most half of the places, a second one half of the rest, and so on: it takes many users
+    together to fill the house, and then owners still find their reserve. (Switches share their
+    buffers so: Choudhury and Hahne, "Dynamic Queue Length Thresholds", 1998.)
     """
 
     def __init__(self) -> None:

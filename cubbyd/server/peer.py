@@ -152,8 +152,8 @@ def _exe(pid: int) -> str | None:
 
 def _unit(pid: int) -> str | None:
     try:
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - no Path per connection
-            return unit_of(file.read())
+        with open(f"/proc/{pid}/cgroup", "rb") as file:  # noqa: PTH123 - no Path per connection
+            return unit_of(file.read().decode(errors="replace"))
     except OSError:
         return None
 
@@ -166,7 +166,8 @@ def unit_of(cgroups: str) -> str | None:
     users name their units at will, and must not pass for the system's.
     """
     paths = {}
-    for line in cgroups.splitlines():
+    # Not splitlines(): the kernel keeps "\n" out of cgroups' names, but not what else ends a line.
+    for line in cgroups.split("\n"):
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         paths[controllers or hierarchy] = path

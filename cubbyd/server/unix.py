@@ -121,9 +121,9 @@ class Doors:
                 elif error.errno not in _GONE:
                     raise
             else:
-                self._receive(sock, door, sessions)
+                self._greet(sock, door, sessions)
 
-    def _receive(self, sock: socket.socket, door: Door, sessions: trio.Nursery) -> None:
+    def _greet(self, sock: socket.socket, door: Door, sessions: trio.Nursery) -> None:
         """Let one in or turn it away, without waiting."""
         sock.settimeout(0)
         try:

@@ -67,6 +67,7 @@ class GroupCommit:
         self._queue: list[_Queued] = []
         self._wake = trio.Event()
         self._in_flight: dict[str, trio.Event] = {}
+        self._has_ended = False
 
     async def run(self) -> None:
         """Carry out what is queued, for ever. Cancel it only when nobody can queue any more.
@@ -74,19 +75,22 @@ class GroupCommit:
         Raises:
             StoreError: The directory could not be synced; nothing may be answered from here on.
         """
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            batch, self._queue = self._queue, []
-            jobs = [queued.job for queued in batch]
-            try:
+        batch: list[_Queued] = []
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake = trio.Event()
+                batch, self._queue = self._queue, []
+                jobs = [queued.job for queued in batch]
                 results = await self._run_blocking(partial(apply, self._files, jobs))
-            except StoreError as error:
-                for queued in batch + self._queue:
-                    queued.finish(error)
-                raise
-            for queued, result in zip(batch, results, strict=True):
-                queued.finish(result)
+                for queued, result in zip(batch, results, strict=True):
+                    queued.finish(result)
+                batch = []
+        finally:
+            # Whoever waits is shielded: nobody may be left waiting for what no one will do.
+            self._has_ended = True
+            for queued in batch + self._queue:
+                queued.finish(_ended())
 
     def check_settled(self, name: str) -> None:
         """Raise InFlightError where a name has a change in flight."""
@@ -106,10 +110,13 @@ class GroupCommit:
                 anybody else can look.
 
         Raises:
+            InFlightError: Somebody else is changing one of the names; nothing was done.
             RefusedError: The disk would not; the phases before are done, those after are not.
             StoreError: Nobody knows what is on disk.
         """
         names = {change.name for job in phases for change in job}
+        for name in names:
+            self.check_settled(name)
         settled = trio.Event()
         self._in_flight.update(dict.fromkeys(names, settled))
         try:
@@ -124,9 +131,15 @@ class GroupCommit:
             settled.set()
 
     async def _durable(self, job: Job) -> None:
+        if self._has_ended:
+            raise _ended()
         queued = _Queued(job)
         self._queue.append(queued)
         self._wake.set()
         await queued.done.wait()
         if queued.error is not None:
             raise queued.error
+
+
+def _ended() -> StoreError:
+    return StoreError("changes are no longer carried out")

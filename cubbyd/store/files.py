@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import ENOENT
+from errno import ELOOP, ENOENT, ENXIO
 from pathlib import Path
 from secrets import token_hex
 from typing import Final, Protocol
@@ -127,11 +127,13 @@ class DiskFiles:
         except OSError as error:
             if error.errno == ENOENT:
                 return None
+            if error.errno in (ELOOP, ENXIO):  # a link, a socket
+                raise _foreign(name) from None
             raise
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
-                raise IntegrityError(f"{name} in the store is not a regular file")
+                raise _foreign(name)
             if status.st_uid != os.geteuid() or status.st_mode & 0o077:
                 raise IntegrityError(f"{name} in the store is not ours alone (chown, chmod 600)")
             return _read_all(fd, status.st_size)
@@ -180,6 +182,10 @@ def _make_directory(directory: Path) -> None:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def _foreign(name: str) -> IntegrityError:
+    return IntegrityError(f"{name} in the store is not a regular file")
 
 
 def _read_all(fd: int, size: int) -> bytes:

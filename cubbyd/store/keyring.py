@@ -20,7 +20,13 @@ from typing import Final
 from cubbyd import codec
 from cubbyd.crypto.keys import KEY_BYTES, RootKeys
 from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
-from cubbyd.errors import IntegrityError, MalformedFrameError, RefusedError, StartError
+from cubbyd.errors import (
+    IntegrityError,
+    MalformedFrameError,
+    RefusedError,
+    StartError,
+    StoreError,
+)
 from cubbyd.secret import Secret
 from cubbyd.store.batch import Write, apply
 from cubbyd.store.files import DiskFiles, Files
@@ -65,7 +71,7 @@ def load_or_create(files: Files, key_file: Path, random: Random) -> RootKeys:
         _save(files, encode(keys, wrapping_key, random))
     except OSError as error:
         raise StartError(f"the keys cannot be read or written: {error.strerror}") from None
-    except RefusedError as error:
+    except (RefusedError, StoreError) as error:
         raise StartError(str(error)) from None
     return keys
 
@@ -144,13 +150,17 @@ def _read_key_file(path: Path) -> Secret | None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
-    with open(fd, "rb") as file:  # noqa: PTH123 - of a descriptor
+    except OSError as error:
+        raise StartError(f"the key file {path} cannot be read: {error.strerror}") from None
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
             raise StartError(f"the key file {path} is no file of yours; see --key-file")
         if status.st_mode & 0o077:
             raise StartError(f"the key file {path} is open to others; run: chmod 600 {path}")
-        text = file.read(2 * KEY_BYTES + 2)
+        text = os.read(fd, 2 * KEY_BYTES + 2)
+    finally:
+        os.close(fd)
     try:
         key = bytes.fromhex(text.decode("ascii").strip())
     except ValueError:

@@ -17,12 +17,13 @@ from struct import error as struct_error
 from typing import Final, TypeAlias, TypeVar
 
 from cubbyd import codec
+from cubbyd.clock import Timestamp
 from cubbyd.core.token import Accessor, Creator, TokenEntry, TokenType
 from cubbyd.crypto.keys import KEY_BYTES, RootKeys, cubbyhole_key
 from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
-from cubbyd.errors import IntegrityError, SealBrokenError
+from cubbyd.errors import IntegrityError, MalformedFrameError, SealBrokenError
 from cubbyd.secret import Secret
-from cubbyd.value import Map
+from cubbyd.value import Map, Value
 
 FORMAT_VERSION: Final = 1
 MAGIC: Final = b"cubbyd"
@@ -165,7 +166,7 @@ def _present(fields: Map) -> Map:
 
 def _metadata_from(plaintext: bytes) -> tuple[TokenEntry, Secret | None]:
     """The entry and the file key. What opened was sealed by us, so only its shape is looked at."""
-    match codec.decode_own(plaintext):
+    match _decoded(plaintext):
         case {
             "accessor": str(accessor),
             "type": str(kind),
@@ -199,8 +200,8 @@ def _metadata_from(plaintext: bytes) -> tuple[TokenEntry, Secret | None]:
                 created_at=created_at,
                 issued_at=issued_at,
                 parent=_accessor(rest, "parent"),
-                renewed_at=_optional(rest, "renewed_at", float),
-                expires_at=_optional(rest, "expires_at", float),
+                renewed_at=_instant(rest, "renewed_at"),
+                expires_at=_instant(rest, "expires_at"),
                 ttl=ttl,
                 explicit_max_ttl=explicit_max_ttl,
                 period=period,
@@ -215,9 +216,24 @@ def _metadata_from(plaintext: bytes) -> tuple[TokenEntry, Secret | None]:
             raise SealBrokenError("a token's metadata cannot be understood")
 
 
+def _decoded(plaintext: bytes) -> Value:
+    try:
+        return codec.decode_own(plaintext)
+    except MalformedFrameError:
+        return None
+
+
 def _optional(fields: dict[object, object], key: str, kind: type[T]) -> T | None:
     value = fields.get(key)
     if value is None or isinstance(value, kind):
+        return value
+    raise SealBrokenError("a token's metadata cannot be understood")
+
+
+def _instant(fields: dict[object, object], key: str) -> Timestamp | None:
+    # A clock, and what is added to it, may well be whole seconds.
+    value = fields.get(key)
+    if value is None or isinstance(value, int | float):
         return value
     raise SealBrokenError("a token's metadata cannot be understood")
 

@@ -91,6 +91,7 @@ class Store:
         are in flight: what was decided on holds.
 
         Raises:
+            InFlightError: One of them is being changed; whoever looked before has not met this.
             RefusedError: The disk would not.
             StoreError: Nobody knows what is on disk.
         """
@@ -136,7 +137,7 @@ class Store:
 
     def _note_put(self, entry: TokenEntry) -> bool:
         sooner = self._index.put(entry)
-        if entry.parent is not None and self._indexed.is_set() and entry.parent not in self._index:
+        if entry.parent is not None and self._is_absent(entry.parent):
             # The parent was revoked while its child was on its way to the disk.
             self._index.lose(entry.accessor)
             return True
@@ -207,16 +208,19 @@ class Store:
         return True
 
     def _index_orphans(self) -> None:
-        """Mark the children of parents whose files are not there: not merely unreadable."""
+        """Mark the children of parents whose files are not there."""
         for parent, children in self._index.parents():
-            if parent in self._index:
-                continue
-            try:
-                absent = self._read(parent) is None
-            except RefusedError:
-                absent = False
-            for child in children if absent else ():
+            for child in children if self._is_absent(parent) else ():
                 self._index.lose(child)
+
+    def _is_absent(self, accessor: Accessor) -> bool:
+        """Whether it is proven that there is no such file: one that cannot be read is there."""
+        if accessor in self._index:
+            return False
+        try:
+            return self._read(accessor) is None
+        except RefusedError:
+            return False
 
     def _read(self, accessor: Accessor) -> Record | None:
         try:

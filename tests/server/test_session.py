@@ -205,7 +205,7 @@ async def test_a_bug_costs_one_answer_and_tells_no_value(streams, caplog):
     [record] = caplog.records
     assert record.levelno == logging.ERROR
     assert "KeyError at " in caplog.text
-    assert "test_session.py" in caplog.text
+    assert "session_client.py" in caplog.text
     assert "hunter2" not in caplog.text
 
 

@@ -4,18 +4,17 @@ The rules: each wait for a client has a deadline that the client cannot move; th
 is not charged to it; a request is done whole or not begun; and none of this makes noise.
 """
 
+# ruff: noqa: ARG001 - pytest-trio takes the clock from the arguments
+
 from contextlib import suppress
 
-import pytest
 import trio
 from session_client import LIMITS, PEER, echo_path, outcome, serve
 
 from cubbyd.server import session
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
-
-async def test_an_idle_client_is_let_go(streams):
+async def test_an_idle_client_is_let_go(streams, autojump_clock):
     _, server = streams
 
     await serve(server)
@@ -23,7 +22,7 @@ async def test_an_idle_client_is_let_go(streams):
     assert trio.current_time() == LIMITS.idle_timeout
 
 
-async def test_a_request_starts_the_idle_time_anew(streams):
+async def test_a_request_starts_the_idle_time_anew(streams, autojump_clock):
     client, server = streams
 
     async def talk():
@@ -37,7 +36,7 @@ async def test_a_request_starts_the_idle_time_anew(streams):
     assert trio.current_time() == 60 + LIMITS.idle_timeout
 
 
-async def test_dribbling_does_not_extend_the_time_for_a_frame(streams):
+async def test_dribbling_does_not_extend_the_time_for_a_frame(streams, autojump_clock):
     """A byte every now and then keeps a frame's deadline where its first byte put it."""
     client, server = streams
 
@@ -54,7 +53,7 @@ async def test_dribbling_does_not_extend_the_time_for_a_frame(streams):
     assert trio.current_time() == 3 + LIMITS.frame_timeout
 
 
-async def test_each_frame_has_its_own_time(streams):
+async def test_each_frame_has_its_own_time(streams, autojump_clock):
     """A client that sends the end of one frame with the start of the next may go on for ever."""
     client, server = streams
     frames = b"".join(client.request("a") for _ in range(10))
@@ -74,7 +73,7 @@ async def test_each_frame_has_its_own_time(streams):
     assert len(await client.rest()) == 10
 
 
-async def test_a_client_that_stops_reading_is_let_go(streams):
+async def test_a_client_that_stops_reading_is_let_go(streams, autojump_clock):
     client, server = streams
 
     class Stuck:
@@ -89,7 +88,7 @@ async def test_a_client_that_stops_reading_is_let_go(streams):
     assert trio.current_time() == LIMITS.send_timeout
 
 
-async def test_the_daemons_own_work_is_not_charged_to_the_client(streams):
+async def test_the_daemons_own_work_is_not_charged_to_the_client(streams, autojump_clock):
     client, server = streams
 
     async def slow(request, encode):
@@ -103,7 +102,7 @@ async def test_the_daemons_own_work_is_not_charged_to_the_client(streams):
     assert [outcome(each) for each in await client.rest()] == [(1, "a"), (2, "b")]
 
 
-async def test_a_request_that_comes_at_the_last_moment_is_not_half_done(streams):
+async def test_a_request_that_comes_at_the_last_moment_is_not_half_done(streams, autojump_clock):
     """Where deadline and data coincide, the request is answered or never begun."""
     client, server = streams
     begun, done = [], []
@@ -147,7 +146,7 @@ async def test_a_frame_that_is_cut_short_ends_the_session_without_noise(streams,
     assert not caplog.records
 
 
-async def test_cancelling_reaches_the_work_in_progress(streams):
+async def test_cancelling_reaches_the_work_in_progress(streams, autojump_clock):
     """After its stop timeout the daemon cancels what is left."""
     client, server = streams
     await client.send("a")

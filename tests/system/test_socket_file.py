@@ -1,4 +1,4 @@
-"""The socket's file: a dead daemon's is replaced, a living one's never, and nobody else can connect.
+"""The socket's file: a dead daemon's is replaced, a living one's never, and others cannot connect.
 
 Real files and sockets, since they are the point.
 """
@@ -176,7 +176,7 @@ def test_of_two_daemons_that_start_at_once_one_wins(path):
         "sys.stdin.read()\n"
     )
     contenders = [
-        subprocess.Popen(  # noqa: S603 - our own program
+        subprocess.Popen(
             [sys.executable, "-c", program, os.fspath(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,0 +1,288 @@
+"""Group commit: one task, few syncs, and nobody told before the disk is sure.
+
+- What queues up while the disk is busy goes together, with one sync.
+- A caller that is cancelled loses its answer, and its change is carried out all the same.
+- A name in flight is waited for; phases are durable in their order.
+- When nobody knows what is on disk, nobody is left waiting.
+"""
+
+from errno import ENOSPC
+from functools import partial
+
+import pytest
+import trio
+from fakes import MemoryFiles, on_the_loop
+from fakes_disk import FaultyFiles
+from trio.testing import wait_all_tasks_blocked
+
+from cubbyd.errors import StorageFullError, StoreError
+from cubbyd.store.batch import Unlink, Write
+from cubbyd.store.commit import GroupCommit, InFlightError
+
+
+class SlowDisk:
+    """Runs blocking calls when it is told to, one batch at a time."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self._go = trio.Event()
+
+    async def run(self, sync_fn):
+        await self._go.wait()
+        self._go = trio.Event()
+        self.batches += 1
+        return sync_fn()
+
+    async def turn(self):
+        """Let one batch through, and everybody do what they then do."""
+        await wait_all_tasks_blocked()
+        self._go.set()
+        await wait_all_tasks_blocked()
+
+
+def nothing(_phase):
+    """No index to be kept up to date."""
+
+
+@pytest.fixture
+def files():
+    return MemoryFiles()
+
+
+@pytest.fixture
+def disk():
+    return SlowDisk()
+
+
+@pytest.fixture
+async def commit(files, disk, nursery):
+    commit = GroupCommit(files, run_blocking=disk.run)
+    nursery.start_soon(commit.run)
+    return commit
+
+
+async def test_a_change_is_durable_when_the_call_returns(files, nursery):
+    commit = GroupCommit(files, run_blocking=on_the_loop)
+    nursery.start_soon(commit.run)
+
+    await commit.carry_out([[Write("a", b"1")]], nothing)
+
+    assert (files.files, files.syncs) == ({"a": b"1"}, 1)
+
+
+async def test_what_queues_up_while_the_disk_is_busy_goes_together(files, disk, commit, nursery):
+    nursery.start_soon(commit.carry_out, [[Write("first", b"1")]], nothing)
+    await wait_all_tasks_blocked()
+    for number in range(10):
+        nursery.start_soon(commit.carry_out, [[Write(f"later-{number}", b"2")]], nothing)
+
+    await disk.turn()
+    assert (len(files.files), files.syncs) == (1, 1)
+    await disk.turn()
+
+    assert (len(files.files), files.syncs, disk.batches) == (11, 2, 2)
+
+
+async def test_changes_are_made_in_the_order_in_which_they_came(files, disk, commit, nursery):
+    for number in (3, 1, 2):
+        nursery.start_soon(commit.carry_out, [[Write(f"{number}", b"")]], nothing)
+        await wait_all_tasks_blocked()
+
+    await disk.turn()
+    await disk.turn()
+
+    assert files.names() == ["3", "1", "2"]
+
+
+async def test_of_one_name_there_is_one_change_at_a_time(files, disk, commit, nursery):
+    """Whoever did not look before is told to wait, and nothing was done."""
+    nursery.start_soon(commit.carry_out, [[Write("a", b"1")]], nothing)
+    await wait_all_tasks_blocked()
+
+    with pytest.raises(InFlightError):
+        await commit.carry_out([[Write("b", b"2")], [Unlink("a")]], nothing)
+
+    commit.check_settled("b")
+    await disk.turn()
+    assert files.files == {"a": b"1"}
+
+
+async def test_each_phase_is_durable_before_the_next_begins(files, disk, commit, nursery):
+    durable = []
+    phases = [[Write("a", b"1")], [Write("b", b"2")], [Unlink("a")]]
+    nursery.start_soon(commit.carry_out, phases, durable.append)
+
+    seen = [(dict(files.files), files.syncs, list(durable))]
+    for _ in phases:
+        await disk.turn()
+        seen.append((dict(files.files), files.syncs, list(durable)))
+
+    assert seen == [
+        ({}, 0, []),
+        ({"a": b"1"}, 1, [0]),
+        ({"a": b"1", "b": b"2"}, 2, [0, 1]),
+        ({"b": b"2"}, 3, [0, 1, 2]),
+    ]
+
+
+async def test_a_name_is_in_flight_from_the_call_until_its_last_phase_is_durable(
+    disk, commit, nursery
+):
+    nursery.start_soon(commit.carry_out, [[Write("a", b"1")], [Write("b", b"2")]], nothing)
+    await wait_all_tasks_blocked()
+
+    for _ in range(2):
+        for name in ("a", "b"):
+            with pytest.raises(InFlightError):
+                commit.check_settled(name)
+        commit.check_settled("c")
+        await disk.turn()
+
+    commit.check_settled("a")
+    commit.check_settled("b")
+
+
+async def test_whoever_meets_a_name_in_flight_can_wait_for_it(files, disk, commit, nursery):
+    found = []
+
+    async def read():
+        try:
+            commit.check_settled("a")
+        except InFlightError as change:
+            await change.settled()
+        found.append((files.files["a"], files.syncs))
+
+    nursery.start_soon(commit.carry_out, [[Write("a", b"new")]], nothing)
+    await wait_all_tasks_blocked()
+    nursery.start_soon(read)
+    await wait_all_tasks_blocked()
+    assert found == []
+
+    await disk.turn()
+
+    assert found == [(b"new", 1)]
+
+
+async def test_the_index_knows_of_a_phase_before_anybody_can_look(disk, commit, nursery):
+    """A name never settles before what has become of it is noted."""
+    order = []
+
+    async def look():
+        try:
+            commit.check_settled("a")
+        except InFlightError as change:
+            await change.settled()
+        order.append("seen")
+
+    nursery.start_soon(commit.carry_out, [[Write("a", b"1")]], lambda _phase: order.append("noted"))
+    await wait_all_tasks_blocked()
+    nursery.start_soon(look)
+
+    await disk.turn()
+
+    assert order == ["noted", "seen"]
+
+
+async def test_a_cancelled_callers_change_is_carried_out_whole(files, disk, commit, nursery):
+    durable = []
+    with trio.CancelScope() as scope:
+        nursery.start_soon(partial(disk_turns, disk, 2))
+        scope.cancel()
+        await commit.carry_out([[Write("a", b"1")], [Unlink("old")]], durable.append)
+        await trio.lowlevel.checkpoint()
+        durable.append("answered")
+
+    assert scope.cancelled_caught
+    assert files.files == {"a": b"1"}
+    assert durable == [0, 1]
+
+
+async def disk_turns(disk, number):
+    for _ in range(number):
+        await disk.turn()
+
+
+async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
+    files = FaultyFiles(MemoryFiles(), fails_at=2, errno=ENOSPC)
+    commit = GroupCommit(files, run_blocking=disk.run)
+    nursery.start_soon(commit.run)
+    durable = []
+
+    async def refused():
+        with pytest.raises(StorageFullError):
+            await commit.carry_out([[Write("b", b"2")], [Unlink("c")]], durable.append)
+        durable.append("refused")
+
+    nursery.start_soon(commit.carry_out, [[Write("a", b"1")]], nothing)
+    nursery.start_soon(refused)
+    await disk.turn()
+
+    assert files.inner.files == {"a": b"1"}
+    assert durable == ["refused"]
+    for name in ("a", "b", "c"):
+        commit.check_settled(name)
+
+
+async def test_a_refusal_is_over_when_the_disk_takes_changes_again(nursery):
+    files = FaultyFiles(MemoryFiles(), fails_at=1, errno=ENOSPC)
+    commit = GroupCommit(files, run_blocking=on_the_loop)
+    nursery.start_soon(commit.run)
+
+    with pytest.raises(StorageFullError):
+        await commit.carry_out([[Write("a", b"1")]], nothing)
+    await commit.carry_out([[Write("a", b"2")]], nothing)
+
+    assert files.inner.files == {"a": b"2"}
+
+
+async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
+    """Those in the batch, and those who queued up behind it."""
+    commit = GroupCommit(FaultyFiles(MemoryFiles(), fails_at=3), run_blocking=disk.run)
+    stopped = []
+
+    async def change(name):
+        with pytest.raises(StoreError):
+            await commit.carry_out([[Write(name, b"1")]], nothing)
+        stopped.append(name)
+
+    with trio.fail_after(5), pytest.RaisesGroup(pytest.RaisesExc(StoreError, match="synced")):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(commit.run)
+            nursery.start_soon(change, "in the batch")
+            await wait_all_tasks_blocked()
+            nursery.start_soon(change, "behind it")
+            await disk.turn()
+
+    assert sorted(stopped) == ["behind it", "in the batch"]
+
+
+@pytest.mark.parametrize("bug", [RuntimeError, OSError])
+async def test_nobody_waits_for_a_task_that_has_ended(bug):
+    """A bug, or a thread that cannot be had: callers are shielded, and must not wait for ever."""
+
+    async def broken(_sync_fn):
+        raise bug
+
+    commit = GroupCommit(MemoryFiles(), run_blocking=broken)
+
+    async def change():
+        with pytest.raises(StoreError, match="no longer carried out"):
+            await commit.carry_out([[Write("a", b"1")]], nothing)
+
+    with trio.fail_after(5), pytest.RaisesGroup(bug):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(commit.run)
+            nursery.start_soon(change)
+    with trio.fail_after(5):
+        await change()
+
+
+async def test_on_a_disk_a_thread_does_the_work(files):
+    """The default; here with a directory that needs none."""
+    commit = GroupCommit(files)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(commit.run)
+        await commit.carry_out([[Write("a", b"1")]], nothing)
+        nursery.cancel_scope.cancel()
+
+    assert files.files == {"a": b"1"}

@@ -1,0 +1,234 @@
+"""One contract for every directory, on disk or in memory; and what only a disk can do wrong.
+
+- A name leads to a whole file, the old or the new; what is not there is None.
+- What is no file of ours alone is refused, at once, whatever it is.
+- One daemon at a time.
+"""
+
+import os
+import socket
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from fakes import MemoryFiles
+from fakes_disk import CrashableFiles, FaultyFiles
+
+from cubbyd.errors import IntegrityError, StartError
+from cubbyd.store.files import STAGED_PREFIX, DiskFiles
+
+
+@pytest.fixture
+def disk(tmp_path):
+    with closing(DiskFiles(tmp_path / "store")) as files:
+        yield files
+
+
+@pytest.fixture(params=["disk", "memory", "faulty", "crashable"])
+def files(request):
+    match request.param:
+        case "disk":
+            return request.getfixturevalue("disk")
+        case "memory":
+            return MemoryFiles()
+        case "faulty":
+            return FaultyFiles(MemoryFiles())
+        case "crashable":
+            return CrashableFiles()
+
+
+class TestEveryDirectory:
+    def test_begins_empty(self, files):
+        assert files.names() == []
+        assert files.read("a") is None
+
+    @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 5000])
+    def test_gives_back_what_was_published(self, files, data):
+        files.publish(files.stage(data), "a")
+        files.sync()
+
+        assert files.read("a") == data
+        assert files.names() == ["a"]
+
+    def test_shows_no_final_name_before_it_is_published(self, files):
+        staged = files.stage(b"new")
+
+        assert files.read("a") is None
+        assert files.names() == [staged]
+        assert staged.startswith(STAGED_PREFIX)
+
+    def test_stages_each_file_under_a_name_of_its_own(self, files):
+        staged = {files.stage(b"same") for _ in range(20)}
+
+        assert set(files.names()) == staged
+        assert len(staged) == 20
+
+    def test_replaces_a_file_whole(self, files):
+        files.publish(files.stage(b"a long old one"), "a")
+        files.publish(files.stage(b"new"), "a")
+
+        assert files.read("a") == b"new"
+        assert files.names() == ["a"]
+
+    def test_removes_a_name(self, files):
+        files.publish(files.stage(b"x"), "a")
+        files.publish(files.stage(b"y"), "b")
+
+        files.remove("a")
+
+        assert files.read("a") is None
+        assert files.read("b") == b"y"
+
+    def test_removes_what_is_not_there_without_a_word(self, files):
+        files.remove("a")
+
+    def test_discards_a_staged_file(self, files):
+        files.remove(files.stage(b"x"))
+
+        assert files.names() == []
+
+
+def test_files_and_directory_are_for_their_owner_alone(disk):
+    disk.publish(disk.stage(b"x"), "a")
+
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (disk.directory, disk.directory / "a")]
+    assert modes == [0o700, 0o600]
+
+
+def test_the_umask_does_not_matter(tmp_path):
+    before = os.umask(0)
+    try:
+        with closing(DiskFiles(tmp_path / "store")) as disk:
+            disk.publish(disk.stage(b"x"), "a")
+            disk.check_private()
+            assert disk.read("a") == b"x"
+    finally:
+        os.umask(before)
+
+
+def test_missing_directories_are_made_all_the_way(tmp_path):
+    with closing(DiskFiles(tmp_path / "a" / "b" / "c")) as disk:
+        disk.check_private()
+
+
+def make_link(path):
+    path.with_name("target").write_bytes(b"x")
+    path.with_name("target").chmod(0o600)
+    path.symlink_to("target")
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def make_file(mode):
+    def make(path):
+        path.write_bytes(b"x")
+        path.chmod(mode)
+
+    return make
+
+
+FOREIGN = {
+    "link": make_link,
+    "dangling link": lambda path: path.symlink_to("nowhere"),
+    "directory": Path.mkdir,
+    "FIFO": os.mkfifo,
+    "socket": make_socket,
+    "readable by the group": make_file(0o640),
+    "writable by others": make_file(0o602),
+    "executable by others": make_file(0o601),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_no_file_of_ours_alone_is_refused_and_left(disk, kind):
+    FOREIGN[kind](disk.directory / "a")
+
+    with pytest.raises(IntegrityError, match="a in the store is not"):
+        disk.read("a")
+
+    assert os.path.lexists(disk.directory / "a")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused(disk):
+    make_file(0o600)(disk.directory / "a")
+    os.chown(disk.directory / "a", 65534, -1)
+
+    with pytest.raises(IntegrityError, match="not ours alone"):
+        disk.read("a")
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "FIFO", "readable by the group"])
+def test_publishing_replaces_whatever_had_the_name(disk, kind):
+    """A link is not followed."""
+    FOREIGN[kind](disk.directory / "a")
+
+    disk.publish(disk.stage(b"new"), "a")
+
+    assert disk.read("a") == b"new"
+    assert not (disk.directory / "a").is_symlink()
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o705, 0o777])
+def test_a_directory_that_is_open_to_others_is_refused(tmp_path, mode):
+    tmp_path.joinpath("store").mkdir()
+    tmp_path.joinpath("store").chmod(mode)
+
+    with (
+        closing(DiskFiles(tmp_path / "store")) as disk,
+        pytest.raises(StartError, match="chmod 700"),
+    ):
+        disk.check_private()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_of_another_user_is_refused(tmp_path):
+    with closing(DiskFiles(tmp_path / "store")) as disk:
+        os.chown(tmp_path / "store", 65534, -1)
+
+        with pytest.raises(StartError, match="belongs to uid 65534"):
+            disk.check_private()
+
+
+def test_a_file_in_place_of_the_directory_is_an_error(tmp_path):
+    tmp_path.joinpath("store").write_bytes(b"")
+
+    with pytest.raises(OSError, match=r"exists|directory"):
+        DiskFiles(tmp_path / "store")
+
+
+def test_a_second_daemon_is_kept_out_until_the_first_has_gone(disk):
+    with closing(DiskFiles(disk.directory)) as second:
+        with (
+            disk.locked(),
+            pytest.raises(StartError, match="another cubbyd has the store"),
+            second.locked(),
+        ):
+            raise AssertionError("both have it")
+
+        with second.locked():
+            pass
+
+
+@pytest.mark.parametrize("kind", ["link", "directory"])
+def test_a_lock_that_is_no_file_is_refused(disk, kind):
+    FOREIGN[kind](disk.directory / "lock")
+
+    with pytest.raises(StartError, match="lock file"), disk.locked():
+        raise AssertionError("locked what is no lock")
+
+
+def test_the_directory_is_held_and_not_looked_up_again(disk, tmp_path):
+    """Whoever moves it away gives us no other."""
+    disk.publish(disk.stage(b"ours"), "a")
+    disk.directory.rename(tmp_path / "moved")
+    disk.directory.mkdir()
+
+    disk.publish(disk.stage(b"still ours"), "b")
+
+    assert sorted(disk.names()) == ["a", "b"]
+    assert disk.read("a") == b"ours"

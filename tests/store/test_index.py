@@ -1,0 +1,127 @@
+"""The index against a plain model: all files in a list, and every question answered by looking.
+
+It is a memory of the directory: deadlines, families and counts. What is due is named until it has
+been destroyed, and what is destroyed takes its children with it.
+"""
+
+from fakes import EPOCH
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from token_entries import accessor, an_entry
+
+from cubbyd.core.token import Creator, TokenType
+from cubbyd.store.index import Index
+
+NEVER = float("inf")
+
+numbers = st.integers(0, 5)
+deadlines = st.none() | st.integers(0, 20).map(EPOCH.__add__)
+
+
+class IndexMachine(RuleBasedStateMachine):
+    """Tokens come, change and go, while a clock moves on."""
+
+    @initialize()
+    def begin(self):
+        self.index = Index()
+        self.entries = {}
+        self.lost = set()
+        self.now = EPOCH
+        self.told = NEVER
+        """The next deadline as it was last told, or brought nearer since."""
+
+    @rule(
+        name=numbers,
+        parent=st.none() | numbers,
+        expires_at=deadlines,
+        uid=st.integers(1, 3),
+        kind=st.sampled_from(TokenType),
+    )
+    def put(self, name, parent, expires_at, uid, kind):
+        entry = an_entry(
+            name,
+            parent=None if parent is None else accessor(parent),
+            expires_at=expires_at,
+            creator=Creator(uid=uid, gid=1, pid=1),
+            type=kind,
+        )
+
+        nearer = self.index.put(entry)
+
+        self.entries[entry.accessor] = entry
+        assert nearer or self.next_deadline() >= self.told
+
+    @rule(name=numbers)
+    def remove(self, name):
+        gone = accessor(name)
+        children = {key for key, each in self.entries.items() if each.parent == gone}
+
+        has_children = self.index.remove(gone)
+
+        self.entries.pop(gone, None)
+        self.lost = (self.lost | children) - {gone}
+        assert has_children == bool(children - {gone})
+
+    @rule(name=numbers)
+    def lose(self, name):
+        if accessor(name) in self.entries:
+            self.index.lose(accessor(name))
+            self.lost.add(accessor(name))
+
+    @rule(seconds=st.integers(0, 8))
+    def wait(self, seconds):
+        self.now += seconds
+
+    @rule()
+    def ask_for_the_next_deadline(self):
+        self.told = self.next_deadline()
+
+        assert self.index.next_deadline() == (None if self.told == NEVER else self.told)
+
+    @rule(at_most=st.integers(1, 8))
+    def ask_what_is_due(self, at_most):
+        due = self.index.due(self.now, at_most=at_most)
+
+        assert len(due) == len(set(due)) == min(at_most, len(self.all_due()))
+        assert set(due) <= self.all_due()
+        if len(due) > len(self.lost):
+            latest = max(self.entries[each].expires_at for each in set(due) - self.lost)
+            passed_over = self.all_due() - set(due)
+            assert all(self.entries[each].expires_at >= latest for each in passed_over)
+
+    @invariant()
+    def it_knows_every_file(self):
+        assert len(self.index) == len(self.entries)
+        assert all(accessor(name) in self.index for name in range(6)) == (len(self.entries) == 6)
+
+    @invariant()
+    def it_lists_every_token_and_no_stub(self):
+        tokens = {each for each, entry in self.entries.items() if entry.type is TokenType.SERVICE}
+        assert set(self.index) == tokens
+
+    @invariant()
+    def it_counts_by_uid(self):
+        for uid in range(4):
+            made = [each for each in self.entries.values() if each.creator.uid == uid]
+            assert self.index.tokens_of(uid) == len(made)
+
+    @invariant()
+    def it_knows_the_families(self):
+        families = {}
+        for each, entry in self.entries.items():
+            if entry.parent is not None:
+                families.setdefault(entry.parent, set()).add(each)
+        assert dict(self.index.parents()) == families
+
+    def all_due(self):
+        expired = {each for each, entry in self.entries.items() if entry.has_expired(self.now)}
+        return expired | self.lost
+
+    def next_deadline(self):
+        if self.lost:
+            return -NEVER
+        deadlines = [each.expires_at for each in self.entries.values()]
+        return min((each for each in deadlines if each is not None), default=NEVER)
+
+
+TestIndex = IndexMachine.TestCase
