@@ -19,6 +19,7 @@ from cubbyd import __version__
 from cubbyd.clock import Clock
 from cubbyd.core.creation import Bounds
 from cubbyd.errors import StartError
+from cubbyd.hardening import Hardening, harden
 from cubbyd.logical.context import Logins, Rules
 from cubbyd.logical.router import Router
 from cubbyd.messages import Peer
@@ -75,11 +76,12 @@ class Daemon:
 def opened(
     settings: Settings, *, clock: Clock = time.time, random: Random = os.urandom
 ) -> Iterator[Daemon]:
-    """Take the store and the socket, and let go of both at the end.
+    """Harden the process, take the store and the socket, and let go of both at the end.
 
     Raises:
         StartError: One of them cannot be had; says why, and what to do.
     """
+    hardening = harden(max_connections=settings.limits.max_connections)
     try:
         files = DiskFiles(settings.store)
     except OSError as error:
@@ -98,7 +100,7 @@ def opened(
                     settings=settings,
                     commit=commit,
                     store=store,
-                    doors=Doors(access(settings), limits(settings)),
+                    doors=Doors(access(settings), limits(settings, hardening)),
                     door=Door(
                         listener=listener,
                         serve=partial(_serve_session, router),
@@ -143,12 +145,12 @@ def access(settings: Settings) -> Access:
     )
 
 
-def limits(settings: Settings) -> Limits:
-    """How much a connection may cost."""
+def limits(settings: Settings, hardening: Hardening) -> Limits:
+    """How much a connection may cost; no more of them than there are descriptors for."""
     given = settings.limits
     return Limits(
         max_frame_bytes=given.max_frame_bytes,
-        max_connections=given.max_connections,
+        max_connections=min(given.max_connections, hardening.max_connections),
         max_connections_per_uid=given.max_connections_per_uid,
         idle_timeout=given.idle_timeout,
         frame_timeout=given.frame_timeout,

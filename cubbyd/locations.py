@@ -15,8 +15,8 @@ MAX_SOCKET_PATH_BYTES: Final = 107
 
 def user_socket() -> Path:
     """The socket of the daemon that serves the user who asks."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime.startswith("/"):  # a relative one is to be ignored, says the XDG specification
         return Path(runtime, "cubbyd", "cubbyd.sock")
     from platformdirs import user_state_path  # noqa: PLC0415 - see the module's first lines
 

@@ -6,7 +6,7 @@ seconds. Not to be set are the bounds that are part of the protocol: a payload n
 deep and holds at most 10,000 items (``codec``), an answer has at most 64 MiB (``wire.framing``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -97,13 +97,6 @@ class LoginSettings:
     """Policies of everybody whom neither table names."""
     ttl: float = _set(HOUR, Duration(1, 10 * 365 * DAY))
     """The token's TTL: long enough for a session's work, and renewable."""
-
-    def policies(self, uid: int, gids: Iterable[int]) -> tuple[str, ...]:
-        """What this peer's token may have: all that its uid and its groups are given."""
-        named = [*self.uids.get(uid, ())]
-        for gid in gids:
-            named += self.gids.get(gid, ())
-        return tuple(dict.fromkeys(named)) or self.default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

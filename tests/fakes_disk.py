@@ -20,11 +20,15 @@ class FaultyFiles:
         self.errno = errno
         self.for_good = for_good
         self.calls = []
+        self.unreadable = {}
+        """The names that cannot be read, each with its errno."""
 
     def names(self):
         return self.inner.names()
 
     def read(self, name):
+        if name in self.unreadable:
+            raise OSError(self.unreadable[name], "the disk will not")
         return self.inner.read(name)
 
     def stage(self, data):

@@ -44,11 +44,11 @@ class House:
         rules: Rules = RULES,
         clock: Callable[[], float] = trio_clock,
         random: Callable[[int], bytes] | None = None,
-        run_blocking=on_the_loop,
+        commit: GroupCommit | None = None,
     ) -> None:
         self.files = files
         self.keys = keys
-        self.commit = GroupCommit(files, run_blocking=run_blocking)
+        self.commit = commit or GroupCommit(files, run_blocking=on_the_loop)
         self.store = Store(files, keys, commit=self.commit, random=random or counting_random())
         numbers = count(1)
         self.router = Router(
@@ -61,6 +61,7 @@ class House:
     async def running(self) -> AsyncIterator[Self]:
         """The house while it carries out changes, which it does until the block ends."""
         async with trio.open_nursery() as nursery:
+            self.store.sweep()
             nursery.start_soon(self.commit.run)
             await self.store.build_index()
             yield self

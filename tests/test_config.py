@@ -282,19 +282,3 @@ def test_any_values_are_read_or_refused(values):
         file.flush()
         with suppress(StartError):
             load(Path(file.name))
-
-
-# -- what a login gives
-
-
-def test_a_login_gets_the_policies_of_its_uid_and_all_its_groups():
-    login = LoginSettings(uids={1000: ("a", "b")}, gids={7: ("b", "c"), 8: ("d",)})
-
-    assert login.policies(1000, [7]) == ("a", "b", "c")
-    assert login.policies(1001, [7, 8]) == ("b", "c", "d")
-
-
-def test_whom_no_table_names_gets_the_default():
-    login = LoginSettings(uids={1000: ("a",)}, default=("guests",))
-
-    assert login.policies(1001, [7, 8]) == ("guests",)

@@ -11,7 +11,6 @@ import trio
 
 from cubbyd import __version__, config, daemon
 from cubbyd.errors import StartError, StoreError
-from cubbyd.hardening import harden
 from cubbyd.settings import LOG_LEVELS
 
 _EPILOG = """\b
@@ -55,7 +54,6 @@ def main(
         logging.basicConfig(
             level=settings.log_level.upper(), stream=sys.stderr, format="cubbyd: %(message)s"
         )
-        harden(max_connections=settings.limits.max_connections)
         with daemon.opened(settings) as opened:
             trio.run(_run, opened)
     except* (StartError, StoreError) as found:

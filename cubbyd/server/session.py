@@ -21,10 +21,9 @@ from typing import Final, Protocol, TypeAlias
 import trio
 
 from cubbyd.errors import InternalError, RefusedError, WireError
-from cubbyd.messages import Peer, Request, Response, Role
+from cubbyd.messages import Peer, Request, Response
 from cubbyd.server.limits import Limits
 from cubbyd.server.logs import log, report_bug
-from cubbyd.server.peer import OVERFLOW_ID
 from cubbyd.wire.connection import Asked, Misasked, Need, ServerConnection
 
 Encode: TypeAlias = Callable[[Response], bytes]
@@ -73,8 +72,7 @@ async def serve(stream: Stream, peer: Peer, *, answer: Answer, limits: Limits) -
 
 def turn_away(error: RefusedError) -> bytes:
     """The frame for somebody who does not get a session."""
-    nobody = Peer(uid=OVERFLOW_ID, gid=OVERFLOW_ID, pid=0, role=Role.GUEST)
-    return ServerConnection(nobody).refuse(None, error)
+    return ServerConnection.refuse(None, error)
 
 
 class _Session:

@@ -40,12 +40,17 @@ def apply(files: Files, jobs: Sequence[Job]) -> list[RefusedError | None]:
         StoreError: The directory could not be synced, so nobody knows what is on disk.
     """
     staged = [_stage(files, job) for job in jobs]
-    results = [
-        writes if isinstance(writes, RefusedError) else _publish(files, job, writes)
-        for job, writes in zip(jobs, staged, strict=True)
-    ]
-    if all(isinstance(writes, RefusedError) for writes in staged):
-        return results  # the directory was not touched
+    results: list[RefusedError | None] = []
+    was_touched = False
+    for job, writes in zip(jobs, staged, strict=True):
+        if isinstance(writes, RefusedError):
+            results.append(writes)
+        else:
+            made, problem = _publish(files, job, writes)
+            was_touched |= made > 0
+            results.append(problem)
+    if not was_touched:
+        return results  # so a disk that takes nothing at all stops nobody
     try:
         files.sync()
     except OSError as error:
@@ -67,8 +72,10 @@ def _stage(files: Files, job: Job) -> list[str] | RefusedError:
     return staged
 
 
-def _publish(files: Files, job: Job, staged: list[str]) -> RefusedError | None:
+def _publish(files: Files, job: Job, staged: list[str]) -> tuple[int, RefusedError | None]:
+    """How many of a job's changes were made, and what refused the next."""
     waiting = list(staged)
+    made = 0
     try:
         for change in job:
             if isinstance(change, Write):
@@ -76,10 +83,11 @@ def _publish(files: Files, job: Job, staged: list[str]) -> RefusedError | None:
                 del waiting[0]
             else:
                 files.remove(change.name)
+            made += 1
     except OSError as error:
         _discard(files, waiting)
-        return refused(error)
-    return None
+        return made, refused(error)
+    return made, None
 
 
 def _discard(files: Files, staged: list[str]) -> None:

@@ -94,17 +94,17 @@ class Index:
 
         They are named again until ``remove`` is called, so none is lost when the disk refuses.
         """
-        found = list(islice(self._lost, at_most))
+        found = dict.fromkeys(islice(self._lost, at_most))  # each once, and some are both
         expired: list[tuple[Timestamp, Accessor]] = []
         while len(found) < at_most:
             deadline = self._next_expiry()
             if deadline is None or deadline > now:
                 break
             expired.append(heappop(self._deadlines))
-            found.append(expired[-1][1])
+            found[expired[-1][1]] = None
         for each in expired:
             heappush(self._deadlines, each)
-        return found
+        return list(found)
 
     def _next_expiry(self) -> Timestamp | None:
         while self._deadlines:

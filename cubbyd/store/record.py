@@ -109,13 +109,11 @@ def decode(file: bytes, accessor: Accessor, keys: RootKeys) -> Record:
     key = keys.terms.get(term)
     if key is None:
         raise IntegrityError(f"a token's file wants key term {term}, which the keyring lacks")
-    begin = _HEADER.size
-    plaintext = unseal(
-        file[begin : begin + length],
-        key=key,
-        associated=_associated(_METADATA, accessor, term),
-    )
-    sealed = file[begin + length :]
+    end = _HEADER.size + length
+    section, sealed = file[_HEADER.size : end], file[end:]
+    if len(section) != length:
+        raise SealBrokenError("a token's file is shorter than its header says")
+    plaintext = unseal(section, key=key, associated=_associated(_METADATA, accessor, term))
     entry, file_key = _metadata_from(plaintext)
     if (file_key is None) == bool(sealed) or entry.accessor != accessor:
         raise SealBrokenError("a token's file does not end where its metadata says")

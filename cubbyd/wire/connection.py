@@ -127,8 +127,9 @@ class ServerConnection:
         except FrameTooLargeError as error:
             raise TooLargeError(f"the answer is {error}") from None
 
-    def refuse(self, request_id: int | None, error: RefusedError | WireError) -> bytes:
-        """A refusal's frame."""
+    @staticmethod
+    def refuse(request_id: int | None, error: RefusedError | WireError) -> bytes:
+        """A refusal's frame; also for somebody who never got a connection."""
         detail: Mapping[str, Value] = {}
         if isinstance(error, RefusedError):
             messages, detail = error.messages, error.detail

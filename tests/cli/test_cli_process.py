@@ -1,7 +1,5 @@
 """What only real processes show: pipes, terminals, signals, descriptors, and what is imported."""
 
-# ruff: noqa: S603 - what is started here is our own
-
 import os
 import pty
 import signal

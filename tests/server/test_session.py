@@ -254,7 +254,11 @@ async def test_nothing_of_a_request_is_kept_while_its_client_is_idle(streams, pa
             await client.stream.send_all(client.request("a", data={"password": "hunter2"}))
             assert await client.next() is not None
             await trio.testing.wait_all_tasks_blocked()
-            kept = [each for each in gc.get_objects() if isinstance(each, Request)]
+            kept = [
+                each
+                for each in gc.get_objects()
+                if isinstance(each, Request) and each.data == {"password": "hunter2"}
+            ]
         finally:
             gc.enable()
         await client.stream.send_eof()

@@ -52,11 +52,12 @@ def test_every_change_is_made_with_one_sync():
     assert files.calls == CALLS
 
 
-def test_nothing_to_do_touches_nothing_but_the_sync():
-    files = directory()
+@pytest.mark.parametrize("jobs", [[], [[]], [[], []]])
+def test_nothing_to_do_touches_nothing(jobs):
+    files = FaultyFiles(directory(), fails_at=1)
 
-    assert apply(files, []) == []
-    assert files.files == BEFORE
+    assert apply(files, jobs) == [None] * len(jobs)
+    assert files.calls == []
 
 
 @pytest.mark.parametrize("errno", REFUSALS)
@@ -104,23 +105,16 @@ def test_a_failed_sync_is_not_tried_again():
     assert files.calls == CALLS
 
 
-def test_a_directory_that_was_not_touched_needs_no_sync():
-    """So a full disk stops nobody."""
-    files = FaultyFiles(directory(), fails_at=1, errno=ENOSPC, for_good=True)
+@pytest.mark.parametrize("errno", REFUSALS)
+def test_a_disk_that_takes_nothing_at_all_refuses_everybody_and_stops_nobody(errno):
+    """A directory that was not touched needs no sync, which could only fail too."""
+    files = FaultyFiles(directory(), fails_at=1, errno=errno, for_good=True)
 
-    (result,) = apply(files, [JOBS[0]])
+    results = apply(files, JOBS)
 
-    assert isinstance(result, StorageFullError)
-    assert "sync" not in files.calls
-
-
-def test_a_disk_that_takes_nothing_at_all_is_a_refusal_for_each():
-    files = FaultyFiles(directory(), fails_at=1, errno=EROFS, for_good=True)
-
-    results = apply(files, JOBS[:2])
-
-    assert [type(result) for result in results] == [IntegrityError, IntegrityError]
+    assert [type(result) for result in results] == [REFUSALS[errno]] * 3
     assert files.inner.files == BEFORE
+    assert "sync" not in files.calls
 
 
 def test_later_jobs_see_what_earlier_ones_did():

@@ -203,7 +203,7 @@ async def disk_turns(disk, number):
 
 
 async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
-    files = FaultyFiles(MemoryFiles(), fails_at=2, errno=ENOSPC)
+    files = FaultyFiles(MemoryFiles(), fails_at=4, errno=ENOSPC)
     commit = GroupCommit(files, run_blocking=disk.run)
     nursery.start_soon(commit.run)
     durable = []
@@ -214,7 +214,9 @@ async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
         durable.append("refused")
 
     nursery.start_soon(commit.carry_out, [[Write("a", b"1")]], nothing)
+    await wait_all_tasks_blocked()
     nursery.start_soon(refused)
+    await disk.turn()
     await disk.turn()
 
     assert files.inner.files == {"a": b"1"}

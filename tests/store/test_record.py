@@ -113,9 +113,10 @@ def test_under_another_name_it_does_not_open():
 
 
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
-def test_any_byte_flipped_anywhere_is_found(flip):
-    """In the metadata at once; in the cubbyhole when its token comes."""
-    file = file_of(an_entry(), b"secret")
+@pytest.mark.parametrize("contents", [None, b"secret"])
+def test_any_byte_flipped_anywhere_is_found(contents, flip):
+    """In header and metadata at once; in the cubbyhole when its token comes."""
+    file = file_of(an_entry(), contents)
 
     for position in range(len(file)):
         damaged = bytearray(file)

@@ -1,0 +1,328 @@
+"""No secret, token or key appears where it does not belong.
+
+Marked secrets go through every operation and every failure. Then everything that was left behind
+is searched for them, and for every token and key, in each of several spellings: the log, every
+exception with all it is chained to, every message's ``repr``, and the names and bytes of all files.
+"""
+
+import logging
+import traceback
+from base64 import b64encode, urlsafe_b64encode
+from errno import EIO, ENOSPC
+
+import pytest
+import trio
+from fakes import GUEST, OWNER, MemoryFiles, on_the_loop
+from fakes_disk import FaultyFiles
+from house import open_house, trio_clock
+
+from cubbyd.core.outcome import Cubbyhole, Put
+from cubbyd.crypto.keys import RootKeys
+from cubbyd.errors import RefusedError, StoreError
+from cubbyd.logical.context import Rules
+from cubbyd.messages import Operation, Request
+from cubbyd.reaper import reap
+from cubbyd.secret import Secret
+from cubbyd.server.logs import report_bug
+from cubbyd.store.commit import GroupCommit
+
+# In pieces, for tracebacks show the lines of this file.
+MARK = "canary" + "-5f0e"
+KEYS = RootKeys(
+    accessor_key=Secret(b"accessor" + b"-canary".ljust(24, b"+")),
+    terms={
+        1: Secret(b"root-key-1" + b"-canary".ljust(22, b"+")),
+        2: Secret(b"root-key-2" + b"-canary".ljust(22, b"+")),
+    },
+)
+SECRET = {"value": MARK, "bytes": MARK.encode(), "deep": [{"er": MARK}]}
+RULES = Rules(max_cubbyhole_bytes=4000, max_tokens_per_uid=500)
+
+
+def spellings(secret: bytes):
+    """The ways in which bytes slip out: as they are, escaped, in hex, in base64 at any offset."""
+    yield secret
+    yield repr(secret)[2:-1].encode()
+    yield secret.hex().encode()
+    yield secret.hex().upper().encode()
+    for offset in range(3):
+        padded = bytes(offset) + secret
+        whole = len(padded) // 3 * 3
+        for encode in (b64encode, urlsafe_b64encode):
+            yield encode(padded[:whole])[4 if offset else 0 :]
+
+
+class Trail:
+    """Everything that was left behind, and the secrets that must not be in it."""
+
+    def __init__(self) -> None:
+        self.secrets = {MARK.encode(), KEYS.accessor_key.reveal()}
+        self.secrets |= {key.reveal() for key in KEYS.terms.values()}
+        self.told: list[str] = []
+        self.refusals = 0
+        self._drawn = 0
+
+    def random(self, size: int) -> bytes:
+        """Random bytes; those of a key's or a token's size are secrets."""
+        self._drawn += 1
+        drawn = bytes((self._drawn * 7 + n * 13 + self._drawn // 256) % 256 for n in range(size))
+        if size == 32:
+            self.secrets.add(drawn)
+        return drawn
+
+    async def ask(self, house, *request, peer=OWNER, token=None, wrap_ttl=None, encode=None):
+        """Ask, and keep all that is said about it. Returns the answer, or None."""
+        operation, path, data = (*request, None)[:3]
+        asked = Request(
+            operation=Operation(operation),
+            path=path,
+            peer=peer,
+            token=None if token is None else Secret.from_text(token),
+            data=data,
+            wrap_ttl=wrap_ttl,
+        )
+        self.told.append(repr(asked))
+        try:
+            answer = await house.router.answer(asked, encode or (lambda response: response))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not tell
+            self.note_error(error)
+            if not isinstance(error, RefusedError | StoreError):
+                report_bug(error)
+            return None
+        self.told += [repr(answer), str(answer), repr(answer.auth), repr(answer.wrap_info)]
+        if answer.auth:
+            self.secrets.add(answer.auth.client_token.reveal())
+        if answer.wrap_info:
+            self.secrets.add(answer.wrap_info.token.reveal())
+        return answer
+
+    def note_error(self, error: Exception) -> None:
+        """All that a crash reporter could show of an exception."""
+        self.refusals += isinstance(error, RefusedError)
+        self.told.append("".join(traceback.format_exception(error)))
+        chain = [error]
+        for each in chain:
+            chain += [cause for cause in (each.__cause__, each.__context__) if cause is not None]
+            chain += getattr(each, "exceptions", ())
+            self.told += [str(each), repr(each), repr(each.args), repr(vars(each))]
+            self.told.append(repr(getattr(each, "object", "")))  # where UnicodeError keeps it
+
+    async def token(self, house, *policies, **options):
+        data = {"policies": [*policies] or ["default"], **options}
+        answer = await self.ask(house, "write", "auth/token/create", data)
+        return answer.auth.client_token.reveal_text()
+
+    async def wrap(self, house):
+        answer = await self.ask(house, "write", "sys/wrapping/wrap", SECRET, wrap_ttl=60)
+        return answer.wrap_info.token.reveal_text()
+
+    def check(self, *places: str | bytes) -> None:
+        """Find none of the secrets, in any spelling, in what was told or in these places."""
+        haystack = "\n".join(self.told).encode()
+        for place in places:
+            haystack += b"\n" + (place.encode() if isinstance(place, str) else place)
+        for secret in self.secrets:
+            for spelling in spellings(secret):
+                assert spelling not in haystack
+
+
+@pytest.fixture
+def trail():
+    return Trail()
+
+
+@pytest.fixture
+async def house(trail):
+    async with open_house(keys=KEYS, rules=RULES, random=trail.random) as house:
+        yield house
+
+
+@pytest.fixture
+def check(trail, caplog, house):
+    """Looks everywhere."""
+    caplog.set_level(logging.DEBUG)
+
+    def look(*more: str) -> None:
+        logged = [repr(record.__dict__) for record in caplog.records]
+        files = house.files.files
+        trail.check(caplog.text, *logged, *files, *files.values(), *more)
+
+    return look
+
+
+def marked_requests(token: str, wrapping_token: str):
+    """Requests that hold secrets, good ones and bad ones."""
+    named, wrapped = {"token": token}, {"token": wrapping_token}
+    for path in ("cubbyhole/x", "cubbyhole/", "cubbyhole/../x", "cubbyhole/\0", "nowhere", "sys/x"):
+        for operation in Operation:
+            yield operation, path, SECRET
+    yield "write", "cubbyhole/x", {"value": MARK * 400}
+    for name in ("wrap", "lookup", "unwrap", "rewrap"):
+        for data in (None, SECRET, {"token": MARK}, {"token": 5}, {"token": [MARK]}, wrapped):
+            yield "write", f"sys/wrapping/{name}", data
+            yield "read", f"sys/wrapping/{name}", data
+    for name in ("num_uses", "renewable", "meta", "id", "type", "entity_alias", "no_parent"):
+        for value in (MARK, [MARK], {MARK: [MARK]}, MARK.encode()):
+            yield "write", "auth/token/create", {name: value}
+            yield "write", "auth/token/create-orphan", {name: value, "policies": 5}
+    for name in ("lookup", "lookup-self", "revoke"):
+        for data in (None, {"token": MARK}, {"token": {MARK: MARK}}, named, wrapped):
+            yield "write", f"auth/token/{name}", data
+    for name in ("lookup-accessor", "revoke-accessor"):
+        for value in (MARK, token, [MARK], MARK.encode()):
+            yield "write", f"auth/token/{name}", {"accessor": value}
+    yield "list", "auth/token/accessors", SECRET
+    yield "write", "auth/peer/login", {"value": MARK}
+    yield "read", "sys/health", SECRET
+    yield "read", "cubbyhole/response"
+
+
+def refuse_to_encode(_response):
+    raise ValueError("the door has a bug")
+
+
+@pytest.mark.parametrize("sender", ["nobody", "default", "limited", "root", "wrapping", "wrong"])
+@pytest.mark.parametrize("wrap_ttl", [None, 60])
+async def test_no_request_leaves_a_secret_behind(house, trail, check, sender, wrap_ttl):
+    """Every operation, from every sender, answered and refused."""
+    token, wrapping_token = await trail.token(house), await trail.wrap(house)
+    senders = {
+        "nobody": None,
+        "default": token,
+        "limited": await trail.token(house, num_uses=9),
+        "root": await trail.token(house, "root"),
+        "wrapping": wrapping_token,
+        "wrong": MARK,
+    }
+    requests = list(marked_requests(token, wrapping_token))
+
+    for request in requests:
+        await trail.ask(house, *request, token=senders[sender], wrap_ttl=wrap_ttl, peer=GUEST)
+
+    assert trail.refusals > len(requests) / 2
+    check()
+
+
+async def test_secrets_are_handed_out_to_those_who_ask_and_nowhere_else(house, trail, check):
+    """The way that everything goes well."""
+    token, wrapping_token = await trail.token(house), await trail.wrap(house)
+    await trail.ask(house, "write", "cubbyhole/x", SECRET, token=token)
+    read = await trail.ask(house, "read", "cubbyhole/x", token=token)
+    again = await trail.ask(house, "write", "sys/wrapping/rewrap", {"token": wrapping_token})
+    unwrapped = await trail.ask(
+        house, "write", "sys/wrapping/unwrap", token=again.wrap_info.token.reveal_text()
+    )
+    deep = await trail.ask(house, "write", "auth/token/create", wrap_ttl=60)
+    inner = await trail.ask(
+        house, "read", "cubbyhole/response", token=deep.wrap_info.token.reveal_text()
+    )
+
+    assert read.data == unwrapped.data == SECRET
+    assert "client_token" in inner.data["response"]
+    check()
+
+
+async def test_a_bug_leaves_no_secret_behind(house, trail, check, caplog):
+    token, wrapping_token = await trail.token(house, "root"), await trail.wrap(house)
+    await trail.ask(house, "write", "cubbyhole/x", SECRET, token=token)
+    requests = [
+        ("read", "cubbyhole/x"),
+        ("write", "sys/wrapping/unwrap", {"token": wrapping_token}),
+        ("write", "auth/token/create", {"policies": ["default"]}),
+        ("write", "auth/token/lookup", {"token": token}),
+    ]
+
+    for request in requests:
+        await trail.ask(house, *request, token=token, encode=refuse_to_encode)
+
+    assert "a bug in cubbyd" in caplog.text
+    check()
+
+
+@pytest.mark.parametrize("contents", [MARK.encode(), b"\xa1\x61x" + MARK.encode(), b"\x60", b""])
+async def test_contents_that_cannot_be_read_leave_no_secret_behind(house, trail, check, contents):
+    """Sealed as they should be, and no map inside: a bug of the daemon that wrote them."""
+    token = await trail.token(house)
+    entry = house.store.record(house.accessor(token)).entry
+    secret = Cubbyhole(token=Secret.from_text(token), contents=contents)
+    await house.store.commit([[Put(entry=entry, cubbyhole=secret)]])
+
+    for operation in Operation:
+        await trail.ask(house, operation, "cubbyhole/x", SECRET, token=token)
+
+    check(repr(secret), repr(entry))
+
+
+async def test_damaged_files_leave_no_secret_behind(house, trail, check, caplog):
+    """Neither when they are met, nor when a daemon starts over them, nor when it reaps."""
+    token, wrapping_token = await trail.token(house, "root"), await trail.wrap(house)
+    await trail.ask(house, "write", "cubbyhole/x", SECRET, token=token)
+    whole = dict(house.files.files)
+
+    for at in (0, 6, 8, 12, 20, 60, 300, -40, -1):
+        for name, data in whole.items():
+            damaged = bytearray(data)
+            damaged[at] ^= 1
+            house.files.files[name] = bytes(damaged)
+        await trail.ask(house, "read", "cubbyhole/x", token=token)
+        await trail.ask(house, "write", "sys/wrapping/unwrap", token=wrapping_token)
+        await trail.ask(house, "write", "auth/token/revoke", {"token": token})
+        async with open_house(house.files, keys=KEYS, random=trail.random) as restarted:
+            await trail.ask(restarted, "read", "cubbyhole/x", token=token)
+
+    assert "do not open" in caplog.text
+    assert trail.refusals > 20
+    check()
+
+
+@pytest.mark.parametrize("errno", [ENOSPC, EIO])
+@pytest.mark.parametrize("fails_at", range(1, 5))
+async def test_a_disk_that_will_not_leaves_no_secret_behind(house, trail, check, errno, fails_at):
+    """Whichever call it refuses, the last of them being the sync that stops the daemon."""
+    token, wrapping_token = await trail.token(house), await trail.wrap(house)
+    await trail.ask(house, "write", "cubbyhole/x", SECRET, token=token)
+    for request, sender in (
+        (("write", "cubbyhole/x", SECRET), token),
+        (("write", "sys/wrapping/unwrap"), wrapping_token),
+        (("write", "sys/wrapping/rewrap", {"token": wrapping_token}), token),
+        (("write", "auth/token/revoke-self"), token),
+    ):
+        files = MemoryFiles()
+        files.files = dict(house.files.files)
+        faulty = FaultyFiles(files, fails_at=fails_at, errno=errno)
+        commit = GroupCommit(faulty, run_blocking=on_the_loop)
+        try:
+            async with open_house(
+                faulty, keys=KEYS, rules=RULES, random=trail.random, commit=commit
+            ) as restarted:
+                await trail.ask(restarted, *request, token=sender)
+        except* StoreError as stopped:
+            trail.note_error(stopped)
+
+        trail.check(*files.files, *files.files.values())
+    check()
+
+
+async def test_the_reaper_leaves_no_secret_behind(house, trail, check, caplog, autojump_clock):
+    """Also when the disk will not let it destroy what is due."""
+    wrapping_token = await trail.wrap(house)
+    faulty = FaultyFiles(house.files, fails_at=1, errno=EIO)
+    commit = GroupCommit(faulty, run_blocking=on_the_loop)
+    async with open_house(faulty, keys=KEYS, random=trail.random, commit=commit) as restarted:
+        with trio.move_on_after(90):
+            await reap(restarted.store, trio_clock)
+    check()
+
+    assert "cannot be destroyed now" in caplog.text
+    assert not house.has_file(wrapping_token)
+
+
+def test_what_is_searched_for_would_be_found(trail):
+    """The search itself works, in each spelling."""
+    for spelling in spellings(MARK.encode()):
+        with pytest.raises(AssertionError):
+            trail.check(b"in the middle of " + spelling + b" something")
+    for offset in range(3):
+        text = b64encode(bytes(offset) + MARK.encode() + b"!!!")
+        with pytest.raises(AssertionError):
+            trail.check(text)
