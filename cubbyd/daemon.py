@@ -23,7 +23,7 @@ from cubbyd.hardening import Hardening, harden
 from cubbyd.logical.context import Logins, Rules
 from cubbyd.logical.router import Router
 from cubbyd.messages import Peer
-from cubbyd.reaper import reap
+from cubbyd.reaper import build_index, reap
 from cubbyd.server import session
 from cubbyd.server.limits import Limits
 from cubbyd.server.peer import Access
@@ -59,17 +59,19 @@ class Daemon:
         Raises:
             StoreError: Nobody knows what is on disk. In a group, as nurseries do.
         """
-        async with trio.open_nursery() as house:
-            house.start_soon(self.commit.run)
-            house.start_soon(reap, self.store, self.clock)
-            house.start_soon(self.store.build_index)
-            async with trio.open_nursery() as sessions:
-                await sessions.start(self.doors.serve, [self.door])
-                task_status.started()
-                await stop.wait()
-                self.doors.finish()
-                sessions.cancel_scope.deadline = trio.current_time() + self.settings.stop_timeout
-            house.cancel_scope.cancel()
+        async with trio.open_nursery() as committing:
+            committing.start_soon(self.commit.run)
+            async with trio.open_nursery() as keeping:
+                keeping.start_soon(build_index, self.store)
+                keeping.start_soon(reap, self.store, self.clock)
+                async with trio.open_nursery() as serving:
+                    await serving.start(self.doors.serve, [self.door])
+                    task_status.started()
+                    await stop.wait()
+                    self.doors.finish()
+                    serving.cancel_scope.deadline = trio.current_time() + self.settings.stop_timeout
+                keeping.cancel_scope.cancel()
+            committing.cancel_scope.cancel()
 
 
 @contextmanager
@@ -92,7 +94,7 @@ def opened(
             keys = keyring.load_or_create(files, settings.key_file, random)
             commit = GroupCommit(files)
             store = Store(files, keys, commit=commit, random=random)
-            store.sweep()
+            _sweep(store, settings)
             router = Router(store, rules(settings), clock=clock, request_id=partial(_uuid, random))
             listener = SocketFile(settings.socket)
             try:
@@ -112,6 +114,15 @@ def opened(
                 listener.close()
     finally:
         files.close()
+
+
+def _sweep(store: Store, settings: Settings) -> None:
+    try:
+        store.sweep()
+    except OSError as error:
+        raise StartError(
+            f"what a crash left in {settings.store} cannot be removed: {error.strerror}"
+        ) from None
 
 
 async def _serve_session(

@@ -27,14 +27,22 @@ BATCH: Final = 64
 _log = logging.getLogger(__name__)
 
 
+async def build_index(store: Store) -> None:
+    """Learn every token's deadline after a start, behind the requests."""
+    for _ in store.indexing():
+        await trio.lowlevel.checkpoint()
+
+
 async def reap(store: Store, clock: Clock) -> None:
     """Destroy what is due, and sleep until something is, for ever."""
     while True:
+        sooner = trio.Event()
+        store.call_when_sooner(sooner.set)
         deadline = store.next_deadline()
         wait = LONGEST_SLEEP if deadline is None else deadline - clock()
         if wait > 0:
             with trio.move_on_after(min(wait, LONGEST_SLEEP)):
-                await store.deadline_came_nearer()
+                await sooner.wait()
         else:
             await _reap_batch(store, clock)
 

@@ -18,6 +18,7 @@ from cubbyd.errors import PermissionDeniedError, RefusedError
 from cubbyd.logical.context import Rules
 from cubbyd.logical.router import Router
 from cubbyd.messages import Response, WrapInfo
+from cubbyd.reaper import build_index
 from cubbyd.secret import Secret
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.store import Store
@@ -63,7 +64,7 @@ class House:
         async with trio.open_nursery() as nursery:
             self.store.sweep()
             nursery.start_soon(self.commit.run)
-            await self.store.build_index()
+            await build_index(self.store)
             yield self
             nursery.cancel_scope.cancel()
 

@@ -8,6 +8,7 @@ from token_entries import an_entry
 from cubbyd.core.outcome import Cubbyhole, Put, Remove
 from cubbyd.core.token_text import Prefix
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.reaper import build_index
 from cubbyd.secret import Secret
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.store import Store
@@ -50,5 +51,5 @@ async def restarted(house, nursery):
     again = StoreHouse(house.files)
     nursery.start_soon(again.group.run)
     again.store.sweep()
-    await again.store.build_index()
+    await build_index(again.store)
     return again

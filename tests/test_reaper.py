@@ -18,7 +18,7 @@ from store_house import StoreHouse
 from token_entries import accessor
 from trio.testing import wait_all_tasks_blocked
 
-from cubbyd.reaper import reap
+from cubbyd.reaper import build_index, reap
 
 
 class Wall:
@@ -97,7 +97,7 @@ async def test_one_that_expired_while_the_daemon_was_down_is_gone_once_it_is_fou
     before, wall, autojump_clock
 ):
     again = StoreHouse(before.files)
-    await again.store.build_index()
+    await build_index(again.store)
 
     async with reaping(again, wall):
         await trio.sleep(1)
@@ -108,7 +108,7 @@ async def test_one_that_expired_while_the_daemon_was_down_is_gone_once_it_is_fou
 async def test_the_reaper_wakes_when_the_index_finds_what_is_due(before, wall, autojump_clock):
     """As in the daemon: it sleeps while the files are still being looked at."""
     async with reaping(StoreHouse(before.files), wall) as again:
-        await again.store.build_index()
+        await build_index(again.store)
         await trio.sleep(1)
 
     assert again.files.names() == [accessor(3)]

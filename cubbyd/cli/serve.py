@@ -57,7 +57,8 @@ def main(
         with daemon.opened(settings) as opened:
             trio.run(_run, opened)
     except* (StartError, StoreError) as found:
-        problems = [f"cubbyd: {problem}" for problem in _leaves(found)]
+        # Every task that waited for the disk raises the same.
+        problems = list(dict.fromkeys(f"cubbyd: {problem}" for problem in _leaves(found)))
     if problems:
         click.echo("\n".join(problems), err=True)
         sys.exit(1)

@@ -8,10 +8,8 @@ the whole of locking: exclusive for the files that a request changes, free for a
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
-
-import trio
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.outcome import Change, Put, Remove
@@ -46,8 +44,7 @@ class Store:
         self._random = random
         self._index = Index()
         self._coming: Counter[int] = Counter()
-        self._indexed = trio.Event()
-        self._sooner = trio.Event()
+        self._on_sooner: Callable[[], None] = lambda: None
 
     # Reading
 
@@ -133,7 +130,7 @@ class Store:
             else:
                 sooner |= self._index.remove(change.accessor)
         if sooner:
-            self._sooner.set()
+            self._on_sooner()
 
     def _note_put(self, entry: TokenEntry) -> bool:
         sooner = self._index.put(entry)
@@ -155,18 +152,13 @@ class Store:
 
     def next_deadline(self) -> Timestamp | None:
         """When something is due next, as known now; None when nothing ever is."""
-        self._sooner = trio.Event()
         return self._index.next_deadline()
 
-    async def deadline_came_nearer(self) -> None:
-        """Return once a change made the last answer of ``next_deadline`` too late."""
-        await self._sooner.wait()
+    def call_when_sooner(self, wake: Callable[[], None]) -> None:
+        """Have this called, in place of what was, when the next deadline comes nearer."""
+        self._on_sooner = wake
 
     # Starting
-
-    async def wait_indexed(self) -> None:
-        """Return once every file has been looked at."""
-        await self._indexed.wait()
 
     def sweep(self) -> None:
         """Take away what a crash left half-written; before the first request, not beside it.
@@ -178,8 +170,8 @@ class Store:
             if name.startswith(STAGED_PREFIX):
                 self._files.remove(name)
 
-    async def build_index(self) -> None:
-        """Open every file's metadata, behind the requests.
+    def indexing(self) -> Iterator[None]:
+        """Open every file's metadata, and pause after each few, so that requests get through.
 
         Files that do not open are reported, and left where they are.
         """
@@ -188,10 +180,9 @@ class Store:
         for number, accessor in enumerate(accessors):
             damaged += not self._index_one(accessor)
             if number % INDEX_BATCH == 0:
-                await trio.lowlevel.checkpoint()
+                yield
         self._index_orphans()
-        self._indexed.set()
-        self._sooner.set()
+        self._on_sooner()
         if damaged:
             _log.error("%d token file(s) do not open; each was named above, none changed", damaged)
 
@@ -204,7 +195,7 @@ class Store:
             _log.error("token file %s: %s", accessor, error)
             return False
         if found is not None and self._index.put(found.entry):
-            self._sooner.set()
+            self._on_sooner()
         return True
 
     def _index_orphans(self) -> None:

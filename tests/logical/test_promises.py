@@ -21,6 +21,7 @@ from promises_model import Model, Refused
 
 from cubbyd.errors import RefusedError
 from cubbyd.messages import Response
+from cubbyd.reaper import build_index
 from cubbyd.store.batch import apply
 
 PATHS = st.sampled_from(["x", "dir/x", "response"])
@@ -86,7 +87,7 @@ class Promises(RuleBasedStateMachine):
             random=self.random,
             commit=CommitAtOnce(self.files),
         )
-        trio.run(house.store.build_index)
+        trio.run(build_index, house.store)
         return house
 
     # -- asking both

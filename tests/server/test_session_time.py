@@ -4,8 +4,6 @@ The rules: each wait for a client has a deadline that the client cannot move; th
 is not charged to it; a request is done whole or not begun; and none of this makes noise.
 """
 
-# ruff: noqa: ARG001 - pytest-trio takes the clock from the arguments
-
 from contextlib import suppress
 
 import trio

@@ -11,6 +11,7 @@ from dataclasses import replace
 from errno import EIO, EMFILE, ENOSPC
 
 import pytest
+import trio.testing
 from fakes import EPOCH, MemoryFiles
 from fakes_disk import FaultyFiles
 from store_house import StoreHouse, restarted
@@ -19,6 +20,7 @@ from token_entries import CREATOR, accessor, an_entry
 from cubbyd.core.outcome import Put, Remove
 from cubbyd.core.token import TokenType
 from cubbyd.errors import BusyError, IntegrityError, SealBrokenError, StorageFullError
+from cubbyd.reaper import build_index
 from cubbyd.store.commit import InFlightError
 
 
@@ -219,14 +221,15 @@ async def test_other_names_in_the_directory_are_none_of_its_business(house, nurs
     assert caplog.text == ""
 
 
-async def test_whoever_waits_for_the_index_waits_until_it_is_whole(house, nursery):
+async def test_indexing_pauses_again_and_again_until_the_index_is_whole(house):
     for name in range(40):
         await house.put(name)
     again = StoreHouse(house.files)
 
-    nursery.start_soon(again.store.build_index)
-    await again.store.wait_indexed()
+    known = [len(set(again.store.accessors())) for _ in again.store.indexing()]
 
+    assert known == sorted(set(known))
+    assert known[0] < 40
     assert len(set(again.store.accessors())) == 40
 
 
@@ -316,11 +319,11 @@ async def test_changes_during_the_indexing_are_not_overwritten_by_it(house, nurs
         await house.put(name, expires_at=EPOCH + 100)
     again = StoreHouse(house.files)
     nursery.start_soon(again.group.run)
-    nursery.start_soon(again.store.build_index)
+    nursery.start_soon(build_index, again.store)
 
     await again.store.commit([[Put(entry=an_entry(39, expires_at=EPOCH + 5))]])
     await again.store.commit([[Remove(accessor=accessor(38))]])
-    await again.store.wait_indexed()
+    await trio.testing.wait_all_tasks_blocked()
 
     assert again.store.next_deadline() == EPOCH + 5
     assert accessor(38) not in set(again.store.accessors())
