@@ -239,7 +239,12 @@ async def test_a_bug_leaves_no_secret_behind(house, trail, check, caplog):
     check()
 
 
-@pytest.mark.parametrize("contents", [MARK.encode(), b"\xa1\x61x" + MARK.encode(), b"\x60", b""])
+NO_TEXT = bytes([0x60 + len(MARK) + 1]) + MARK.encode() + b"\xff"  # CBOR text that is not UTF-8
+
+
+@pytest.mark.parametrize(
+    "contents", [MARK.encode(), NO_TEXT, b"\xa1\x61x" + NO_TEXT, b"\xa1" + NO_TEXT, b"\x60", b""]
+)
 async def test_contents_that_cannot_be_read_leave_no_secret_behind(house, trail, check, contents):
     """Sealed as they should be, and no map inside: a bug of the daemon that wrote them."""
     token = await trail.token(house)

@@ -10,6 +10,7 @@ from fakes import MemoryFiles
 from house import open_house
 
 from cubbyd.errors import RefusedError
+from cubbyd.logical.context import Rules
 from cubbyd.messages import Response
 from cubbyd.store.commit import GroupCommit
 
@@ -153,3 +154,14 @@ async def test_one_token_that_wraps_for_many_is_no_bottleneck(slow_house):
 
     assert len(answers) == TASKS
     assert slow_house.files.syncs - syncs <= 3
+
+
+async def test_many_at_once_do_not_exceed_a_quota():
+    files = MemoryFiles()
+    commit = GroupCommit(files, run_blocking=dawdle)
+    async with open_house(files, commit=commit, rules=Rules(max_tokens_per_uid=5)) as house:
+        request = partial(house.outcome, "write", "auth/peer/login")
+        answers, refusals = await all_at_once([request] * TASKS)
+
+    assert (len(answers), len(files.files)) == (5, 5)
+    assert refusals == {"quota_exceeded": TASKS - 5}

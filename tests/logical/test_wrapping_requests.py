@@ -151,8 +151,10 @@ async def test_a_new_token_can_be_wrapped(house):
         "write", "auth/token/create", {"policies": ["default", "unknown"]}, wrap_ttl=60
     )
 
+    remembered = house.store.record(answer.wrap_info.accessor).entry.wrapped_accessor
     inside = await house.unwrap(answer.wrap_info.token)
     assert (answer.auth, answer.warnings) == (None, ())
+    assert remembered == inside.auth.accessor
     assert answer.wrap_info.wrapped_accessor == inside.auth.accessor
     assert inside.warnings == ('Policy "unknown" does not exist',)
     assert await house.is_alive(inside.auth.client_token.reveal_text())
