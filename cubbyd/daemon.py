@@ -33,7 +33,7 @@ from cubbyd.settings import Settings
 from cubbyd.store import keyring
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import DiskFiles
-from cubbyd.store.record import Random
+from cubbyd.store.sealed_file import Random
 from cubbyd.store.store import Store
 
 

@@ -1,5 +1,6 @@
 """A token as the daemon knows it, without the token itself: what its file's metadata says."""
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, NewType, Self
@@ -11,8 +12,15 @@ Accessor = NewType("Accessor", str)
 """32 hex digits derived from the token: names its file, and lets others revoke what they cannot
 use."""
 
+_ACCESSOR = re.compile(r"[0-9a-f]{32}")
+
 MAX_TREE_DEPTH: Final = 32
 """Tokens from the topmost ancestor to the youngest: every use of a token looks at all of them."""
+
+
+def is_accessor(text: str) -> bool:
+    """Whether a text has an accessor's form. It names a file: nothing else may reach the disk."""
+    return _ACCESSOR.fullmatch(text) is not None
 
 
 class TokenType(Enum):

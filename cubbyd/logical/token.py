@@ -6,7 +6,7 @@ from cubbyd.clock import rfc3339
 from cubbyd.core.creation import Lifetime, child_policies, display_name, lifetime
 from cubbyd.core.outcome import Outcome, Put, Remove
 from cubbyd.core.policy import BUILT_IN, ROOT
-from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry
+from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry, is_accessor
 from cubbyd.core.token_text import Prefix
 from cubbyd.errors import InvalidRequestError, PermissionDeniedError, multierror
 from cubbyd.logical.access import Caller
@@ -14,7 +14,6 @@ from cubbyd.logical.context import Context, Route, nothing
 from cubbyd.logical.tokens import Known
 from cubbyd.messages import Auth, Operation, Response
 from cubbyd.secret import Secret
-from cubbyd.store.keyring import is_accessor
 from cubbyd.value import Map
 
 _WITH_ROLE = "auth/token/create/"

@@ -10,7 +10,6 @@ associated data. docs/format.md describes every byte.
 """
 
 import os
-import re
 import stat
 from pathlib import Path
 from struct import Struct
@@ -18,6 +17,7 @@ from struct import error as struct_error
 from typing import Final
 
 from cubbyd import codec
+from cubbyd.core.token import is_accessor
 from cubbyd.crypto.keys import KEY_BYTES, RootKeys
 from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
 from cubbyd.errors import (
@@ -30,7 +30,7 @@ from cubbyd.errors import (
 from cubbyd.secret import Secret
 from cubbyd.store.batch import Write, apply
 from cubbyd.store.files import DiskFiles, Files
-from cubbyd.store.record import Random
+from cubbyd.store.sealed_file import Random
 
 KEYRING_NAME: Final = "keyring"
 MAGIC: Final = b"cubbykey"
@@ -38,12 +38,6 @@ VERSION: Final = 1
 
 _HEADER = Struct(">8sHI")
 _RANDOM_KEY = codec.encode({"kdf": "none"})
-_ACCESSOR_NAME = re.compile(r"[0-9a-f]{32}")
-
-
-def is_accessor(name: str) -> bool:
-    """Whether a name in the store is a token's."""
-    return _ACCESSOR_NAME.fullmatch(name) is not None
 
 
 def load_or_create(files: Files, key_file: Path, random: Random) -> RootKeys:

@@ -1,43 +1,27 @@
-"""A token's file, byte by byte: a clear header, sealed metadata, and a sealed cubbyhole or none.
+"""A token's file: sealed metadata, and behind it a sealed cubbyhole or none.
 
-    "cubbyd"  version  term  length   metadata             cubbyhole
-    6 bytes   u16      u32   u32      length bytes          what is left
-
-All integers are big-endian. The metadata is sealed under the daemon's root key of that term; the
-cubbyhole under a key made of the token and of the file key that lies in the metadata. The
-associated data names version, section and accessor (and the metadata's term), so a file that was
-renamed, spliced or copied over another does not open; and metadata that has a file key wants a
-cubbyhole, so none can be cut off. docs/format.md describes every byte.
+The metadata is the first section (``sealed_file``). The cubbyhole is sealed under a key made of the
+token and of the file key that lies in the metadata: old metadata does not open new contents, and
+metadata that has a file key wants a cubbyhole, so none can be cut off. docs/format.md describes
+every byte.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from struct import Struct
-from struct import error as struct_error
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeVar
 
 from cubbyd import codec
 from cubbyd.clock import Timestamp
 from cubbyd.core.token import Accessor, Creator, TokenEntry, TokenType
 from cubbyd.crypto.keys import KEY_BYTES, RootKeys, cubbyhole_key
 from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
-from cubbyd.errors import IntegrityError, MalformedFrameError, SealBrokenError
+from cubbyd.errors import MalformedFrameError, SealBrokenError
 from cubbyd.secret import Secret
+from cubbyd.store.sealed_file import Random, Section, associated, open_file, seal_file
 from cubbyd.value import Map, Value
-
-FORMAT_VERSION: Final = 1
-MAGIC: Final = b"cubbyd"
-
-_HEADER = Struct(">6sHII")
-_METADATA, _CUBBYHOLE = 1, 2
-_ASSOCIATED = Struct(">6sHB16sI")
 
 _TYPES = {kind.value: kind for kind in TokenType}
 
 T = TypeVar("T")
-
-Random: TypeAlias = Callable[[int], bytes]
-"""So many bytes that nobody can guess: os.urandom, but for frozen vectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +43,9 @@ class Record:
         if self.file_key is None:
             return None
         key = cubbyhole_key(self.file_key, token)
-        return unseal(self.sealed, key=key, associated=_associated(_CUBBYHOLE, self.entry.accessor))
+        return unseal(
+            self.sealed, key=key, associated=associated(Section.CUBBYHOLE, self.entry.accessor)
+        )
 
 
 def with_contents(entry: TokenEntry, token: Secret, contents: bytes, random: Random) -> Record:
@@ -68,7 +54,7 @@ def with_contents(entry: TokenEntry, token: Secret, contents: bytes, random: Ran
     sealed = seal(
         contents,
         key=cubbyhole_key(file_key, token),
-        associated=_associated(_CUBBYHOLE, entry.accessor),
+        associated=associated(Section.CUBBYHOLE, entry.accessor),
         nonce=random(NONCE_BYTES),
     )
     return Record(entry=entry, file_key=file_key, sealed=sealed)
@@ -79,14 +65,10 @@ def encode(record: Record, keys: RootKeys, random: Random) -> bytes:
     metadata = _metadata_to_map(record.entry)
     if record.file_key is not None:
         metadata["file_key"] = record.file_key.reveal()
-    section = seal(
-        codec.encode(metadata),
-        key=keys.terms[keys.term],
-        associated=_associated(_METADATA, record.entry.accessor, keys.term),
-        nonce=random(NONCE_BYTES),
-    )
-    header = _HEADER.pack(MAGIC, FORMAT_VERSION, keys.term, len(section))
-    return header + section + record.sealed
+    plaintext = codec.encode(metadata)
+    accessor = record.entry.accessor
+    file = seal_file(plaintext, Section.METADATA, accessor, keys=keys, random=random)
+    return file + record.sealed
 
 
 def decode(file: bytes, accessor: Accessor, keys: RootKeys) -> Record:
@@ -96,32 +78,11 @@ def decode(file: bytes, accessor: Accessor, keys: RootKeys) -> Record:
         SealBrokenError: It does not open as this accessor's.
         IntegrityError: It is of another format version, or of a term that the keyring lacks.
     """
-    try:
-        magic, version, term, length = _HEADER.unpack_from(file)
-    except struct_error:
-        raise SealBrokenError("a token's file is shorter than its header") from None
-    if magic != MAGIC:
-        raise SealBrokenError("a token's file does not begin as one")
-    if version != FORMAT_VERSION:
-        raise IntegrityError(
-            f"a token's file has format version {version}; this cubbyd reads {FORMAT_VERSION}"
-        )
-    key = keys.terms.get(term)
-    if key is None:
-        raise IntegrityError(f"a token's file wants key term {term}, which the keyring lacks")
-    end = _HEADER.size + length
-    section, sealed = file[_HEADER.size : end], file[end:]
-    if len(section) != length:
-        raise SealBrokenError("a token's file is shorter than its header says")
-    plaintext = unseal(section, key=key, associated=_associated(_METADATA, accessor, term))
+    term, plaintext, sealed = open_file(file, Section.METADATA, accessor, keys=keys)
     entry, file_key = _metadata_from(plaintext)
     if (file_key is None) == bool(sealed) or entry.accessor != accessor:
         raise SealBrokenError("a token's file does not end where its metadata says")
     return Record(entry=entry, term=term, file_key=file_key, sealed=sealed)
-
-
-def _associated(section: int, accessor: Accessor, term: int = 0) -> bytes:
-    return _ASSOCIATED.pack(MAGIC, FORMAT_VERSION, section, bytes.fromhex(accessor), term)
 
 
 def _metadata_to_map(entry: TokenEntry) -> Map:

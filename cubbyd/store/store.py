@@ -13,7 +13,7 @@ from typing import Final
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.outcome import Change, Put, Remove
-from cubbyd.core.token import Accessor, TokenEntry
+from cubbyd.core.token import Accessor, TokenEntry, is_accessor
 from cubbyd.core.token_text import RANDOM_BYTES, Prefix, token_text
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.errors import RefusedError
@@ -23,8 +23,8 @@ from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import STAGED_PREFIX, Files
 from cubbyd.store.index import Index
-from cubbyd.store.keyring import is_accessor
-from cubbyd.store.record import Random, Record
+from cubbyd.store.record import Record
+from cubbyd.store.sealed_file import Random
 
 INDEX_BATCH: Final = 16
 """Files opened in one go after a start: less than a millisecond, so that requests get through."""

@@ -14,10 +14,11 @@ from fakes_disk import FaultyFiles
 from token_entries import accessor
 
 from cubbyd import codec
+from cubbyd.core.token import is_accessor
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.errors import IntegrityError, StartError
 from cubbyd.secret import Secret
-from cubbyd.store.keyring import decode, encode, is_accessor, load_or_create
+from cubbyd.store.keyring import decode, encode, load_or_create
 
 WRAPPING_KEY = Secret(b"w" * 32)
 

@@ -1,0 +1,92 @@
+"""What all sealed files of the store have in common: a clear header, and sealed sections.
+
+    "cubbyd"  version  term  length   first section        what follows
+    6 bytes   u16      u32   u32      length bytes          what is left
+
+All integers are big-endian. The first section is sealed under the daemon's root key of that term.
+The associated data says what a section *is*: format version, kind, the name of its file, and its
+term; so a file that was renamed, or copied over another, does not open.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+from struct import Struct
+from struct import error as struct_error
+from typing import Final, NamedTuple, TypeAlias
+
+from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
+from cubbyd.errors import IntegrityError, SealBrokenError
+from cubbyd.secret import Secret
+
+FORMAT_VERSION: Final = 1
+MAGIC: Final = b"cubbyd"
+
+_HEADER = Struct(">6sHII")
+_ASSOCIATED = Struct(">6sHB16sI")
+
+Random: TypeAlias = Callable[[int], bytes]
+"""So many bytes that nobody can guess: os.urandom, but for frozen vectors."""
+
+
+class Section(IntEnum):
+    """What a sealed section holds."""
+
+    METADATA = 1
+    CUBBYHOLE = 2
+    POLICY = 3
+
+
+class Opened(NamedTuple):
+    """A file whose first section has been opened."""
+
+    term: int
+    plaintext: bytes
+    rest: bytes
+    """What follows the first section, as it is."""
+
+
+def seal_file(
+    plaintext: bytes, section: Section, name: str, *, keys: RootKeys, random: Random
+) -> bytes:
+    """Header and first section, sealed under the newest term. ``name`` is 32 hex digits."""
+    sealed = seal(
+        plaintext,
+        key=keys.terms[keys.term],
+        associated=associated(section, name, keys.term),
+        nonce=random(NONCE_BYTES),
+    )
+    return _HEADER.pack(MAGIC, FORMAT_VERSION, keys.term, len(sealed)) + sealed
+
+
+def open_file(file: bytes, section: Section, name: str, *, keys: RootKeys) -> Opened:
+    """The inverse of ``seal_file``, with whatever follows.
+
+    Raises:
+        SealBrokenError: It does not open as this name's.
+        IntegrityError: It is of another format version, or of a term that the keyring lacks.
+    """
+    try:
+        magic, version, term, length = _HEADER.unpack_from(file)
+    except struct_error:
+        raise SealBrokenError("a file of the store is shorter than its header") from None
+    if magic != MAGIC:
+        raise SealBrokenError("a file of the store does not begin as one")
+    if version != FORMAT_VERSION:
+        raise IntegrityError(
+            f"a file of the store has format version {version}; this cubbyd reads {FORMAT_VERSION}"
+        )
+    key: Secret | None = keys.terms.get(term)
+    if key is None:
+        raise IntegrityError(f"a file of the store wants key term {term}, which the keyring lacks")
+    end = _HEADER.size + length
+    sealed = file[_HEADER.size : end]
+    if len(sealed) != length:
+        raise SealBrokenError("a file of the store is shorter than its header says")
+    plaintext = unseal(sealed, key=key, associated=associated(section, name, term))
+    return Opened(term, plaintext, file[end:])
+
+
+def associated(section: Section, name: str, term: int = 0) -> bytes:
+    """What a section is, as its associated data; a cubbyhole is of no term."""
+    return _ASSOCIATED.pack(MAGIC, FORMAT_VERSION, section, bytes.fromhex(name), term)
