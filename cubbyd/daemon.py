@@ -23,7 +23,7 @@ from cubbyd.hardening import Hardening, harden
 from cubbyd.logical.context import Logins, Rules
 from cubbyd.logical.router import Router
 from cubbyd.messages import Peer
-from cubbyd.reaper import build_index, reap
+from cubbyd.reaper import keep_index, reap
 from cubbyd.server import session
 from cubbyd.server.limits import Limits
 from cubbyd.server.peer import Access
@@ -62,7 +62,7 @@ class Daemon:
         async with trio.open_nursery() as committing:
             committing.start_soon(self.commit.run)
             async with trio.open_nursery() as keeping:
-                keeping.start_soon(build_index, self.store)
+                keeping.start_soon(keep_index, self.store)
                 keeping.start_soon(reap, self.store, self.clock)
                 async with trio.open_nursery() as serving:
                     await serving.start(self.doors.serve, [self.door])
@@ -94,7 +94,7 @@ def opened(
             keys = keyring.load_or_create(files, settings.key_file, random)
             commit = GroupCommit(files)
             store = Store(files, keys, commit=commit, random=random)
-            _sweep(store, settings)
+            _prepare(store, settings)
             router = Router(store, rules(settings), clock=clock, request_id=partial(_uuid, random))
             listener = SocketFile(settings.socket)
             try:
@@ -116,12 +116,12 @@ def opened(
         files.close()
 
 
-def _sweep(store: Store, settings: Settings) -> None:
+def _prepare(store: Store, settings: Settings) -> None:
     try:
-        store.sweep()
+        store.prepare()
     except OSError as error:
         raise StartError(
-            f"what a crash left in {settings.store} cannot be removed: {error.strerror}"
+            f"the store {settings.store} cannot be prepared: {error.strerror}"
         ) from None
 
 

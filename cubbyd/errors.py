@@ -160,11 +160,11 @@ class SealBrokenError(IntegrityError):
 
 
 class StorageFullError(RefusedError):
-    """The disk, or its quota, has no room; nothing was changed."""
+    """The disk, or its quota, has no room. A limited token's use may have been counted before."""
 
     code = "storage_full"
     status = 507
-    default = "no space left for the store; nothing was changed"
+    default = "no space left for the store; the change was not made"
 
 
 class BusyError(RefusedError):

@@ -33,6 +33,15 @@ async def build_index(store: Store) -> None:
         await trio.lowlevel.checkpoint()
 
 
+async def keep_index(store: Store) -> None:
+    """Build the index, and look at every file again whenever somebody wants it tidied, for ever."""
+    while True:
+        tidied = trio.Event()
+        store.call_when_tidied(tidied.set)
+        await build_index(store)
+        await tidied.wait()
+
+
 async def reap(store: Store, clock: Clock) -> None:
     """Destroy what is due, and sleep until something is, for ever."""
     while True:

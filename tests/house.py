@@ -62,7 +62,7 @@ class House:
     async def running(self) -> AsyncIterator[Self]:
         """The house while it carries out changes, which it does until the block ends."""
         async with trio.open_nursery() as nursery:
-            self.store.sweep()
+            self.store.prepare()
             nursery.start_soon(self.commit.run)
             await build_index(self.store)
             yield self

@@ -50,6 +50,6 @@ async def restarted(house, nursery):
     """Another daemon on the same files, with all of them looked at."""
     again = StoreHouse(house.files)
     nursery.start_soon(again.group.run)
-    again.store.sweep()
+    again.store.prepare()
     await build_index(again.store)
     return again

@@ -1,5 +1,7 @@
 """A daemon's behaviour, good enough for a command line to be tried on it."""
 
+from base64 import b64encode
+from dataclasses import replace
 from itertools import count
 
 from cubbyd.core.token_text import Prefix, token_text
@@ -30,6 +32,8 @@ FILES = {
     "typo": OWN.replace("0", "1", 1).encode(),
     "text": b"not a token\n",
     "nothing": b"",
+    "deploy.json": b'{"path": {"cubbyhole/*": {"capabilities": ["read"]}}}',
+    "indented.json": b'{\n\t"path": {}\n}\x1b[2J\n',
 }
 """What lies where commands run."""
 
@@ -43,6 +47,7 @@ AUTH = Auth(
     num_uses=0,
     metadata={"job": "backup"},
 )
+RENEWED = replace(AUTH, lease_duration=7200)
 
 TROUBLES = {
     "trouble/busy": BusyError(),
@@ -65,6 +70,7 @@ class Toy:
     def __init__(self) -> None:
         self.cubbyhole = {}
         self.wrapped = {}
+        self.policies = {"default": "{}"}
         self._numbers = count(1)
         self.is_sealed = False
 
@@ -91,11 +97,60 @@ class Toy:
                 return Response(request_id="r", data={"keys": ["ab" * 16, "cd" * 16]})
             case _, path if path.startswith("auth/token/revoke"):
                 return Response(request_id="r")
+            case Operation.WRITE, path if path.startswith("auth/token/renew"):
+                return self._renew(request)
+            case Operation.WRITE, "auth/token/tidy":
+                return Response(request_id="r", status=202, warnings=("Tidy operation started",))
+            case Operation.WRITE, path if path.startswith("sys/capabilities"):
+                return self._capabilities(request)
+            case Operation.WRITE, "sys/tools/random":
+                data = bytes(range((request.data or {}).get("bytes", 32)))
+                is_hex = (request.data or {}).get("format") == "hex"
+                text = data.hex() if is_hex else b64encode(data).decode()
+                return Response(request_id="r", data={"random_bytes": text})
+            case _, path if path.startswith("sys/policies/acl"):
+                return self._in_policies(request)
             case _, path if path.startswith("auth/token/"):
                 return Response(request_id="r", data={"path": path, **(request.data or {})})
             case _, path if path.startswith("cubbyhole/"):
                 return self._in_cubbyhole(request)
         raise UnsupportedPathError
+
+    def _renew(self, request: Request) -> Response:
+        auth = AUTH if request.data is None or "increment" not in request.data else RENEWED
+        if request.path.endswith("accessor"):
+            auth = replace(auth, client_token=Secret(b""), accessor=request.data["accessor"])
+        return Response(request_id="r", auth=auth)
+
+    def _capabilities(self, request: Request) -> Response:
+        """Those of a token are ``read``, those of an accessor ``deny``, and one's own are many."""
+        match request.data:
+            case {"token": _}:
+                found = ["read"]
+            case {"accessor": _}:
+                found = ["deny"]
+            case _:
+                found = ["create", "delete", "list", "read", "update"]
+        data = dict.fromkeys(request.data["paths"], found)
+        if len(data) == 1:
+            data["capabilities"] = found
+        return Response(request_id="r", data=data)
+
+    def _in_policies(self, request: Request) -> Response:
+        name = request.path.removeprefix("sys/policies/acl").removeprefix("/")
+        match request.operation:
+            case Operation.LIST:
+                return Response(request_id="r", data={"keys": sorted(self.policies)})
+            case Operation.WRITE:
+                self.policies[name] = request.data["policy"]
+            case Operation.DELETE:
+                self.policies.pop(name, None)
+            case Operation.READ if name not in self.policies:
+                raise NotFoundError
+            case Operation.READ:
+                data = {"name": name, "policy": self.policies[name], "version": 1}
+                return Response(request_id="r", data=data)
+        return Response(request_id="r")
 
     def _in_cubbyhole(self, request: Request) -> Response:
         match request.operation:

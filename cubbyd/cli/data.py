@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from cubbyd.cli.standard import StandardInput
+from cubbyd.cli.standard import STDIN, StandardInput
 from cubbyd.value import Map, Value
 
 
@@ -29,7 +29,7 @@ def parse_data(arguments: Iterable[str], stdin: StandardInput) -> Map:
     data: Map = {}
     for argument in arguments:
         key, equals, text = argument.partition("=")
-        if argument == "-":
+        if argument == STDIN:
             data |= _json_object(stdin.read(), "standard input")
         elif argument.startswith("@") and not equals:
             data |= _json_object(_read_file(argument[1:]), argument[1:])
@@ -50,7 +50,7 @@ def reserve_stdin(arguments: Iterable[str], stdin: StandardInput) -> None:
         click.UsageError: More than one does.
     """
     for argument in arguments:
-        if argument == "-":
+        if argument == STDIN:
             stdin.reserve("the data")
         elif argument.endswith("=-") and argument.count("=") == 1:
             stdin.reserve(f"the value of {argument[:-2]!r}")
@@ -69,7 +69,7 @@ def parse_texts(arguments: Iterable[str], option: str) -> dict[str, str]:
 
 
 def _value(key: str, text: str, stdin: StandardInput) -> Value:
-    if text == "-":
+    if text == STDIN:
         return stdin.read()
     if text.startswith("@"):
         return _read_file(text[1:])
@@ -79,6 +79,22 @@ def _value(key: str, text: str, stdin: StandardInput) -> Value:
         problem = f"the value of {key!r} is not UTF-8; put it in a file, and pass key=@file"
     else:
         return text[1:] if text.startswith("\\@") else text
+    raise click.UsageError(problem)
+
+
+def read_text(name: str, stdin: StandardInput) -> str:
+    """The text in a file; ``-`` is standard input.
+
+    Raises:
+        click.UsageError: It cannot be read, or is no text.
+    """
+    if name == STDIN:
+        stdin.reserve("the text")
+    content = stdin.read() if name == STDIN else _read_file(name)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        problem = f"{'standard input' if name == STDIN else name} is not UTF-8"
     raise click.UsageError(problem)
 
 

@@ -18,6 +18,7 @@ from cubbyd.cli.standard import StandardInput
 from cubbyd.cli.token_source import TokenSource
 from cubbyd.client.calls import Call, whole
 from cubbyd.client.sync_client import Client
+from cubbyd.errors import NotFoundError
 from cubbyd.messages import Response
 from cubbyd.secret import Secret
 
@@ -60,17 +61,37 @@ class Invocation:
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 
-    def ask_as_self(self, call: Call[object]) -> Response:
-        """Likewise, with the caller's own token."""
-        return self.ask(call, token=self.tokens.own())
+    def ask_as_self(self, call: Call[object], *, missing: str | None = None) -> Response:
+        """Likewise, with the caller's own token.
 
-    def show(self, response: Response, *, empty: str = "Success!") -> None:
+        Args:
+            call: What to ask.
+            missing: What to say when there is no such thing. The daemon has no words for it, as
+                OpenBao has none; its command line has.
+        """
+        try:
+            return self.ask(call, token=self.tokens.own())
+        except NotFoundError as error:
+            if missing is None:
+                raise
+            raise NotFoundError(missing, detail=error.detail) from error
+
+    def show(
+        self,
+        response: Response,
+        *,
+        empty: str = "Success!",
+        as_text: Callable[[Response], str] | None = None,
+    ) -> None:
         """Show an answer as the options want it.
 
         Args:
             response: What to show.
             empty: What to tell people when there is nothing in it.
+            as_text: What to tell people in place of a table, unless the answer is wrapped.
         """
+        if as_text is None or response.wrap_info is not None:
+            as_text = _text
         match self.format:
             case _ if self.field_name is not None:
                 self._show_bare(render.bare(response, self.field_name))
@@ -81,15 +102,24 @@ class Invocation:
                 standard.answer(codec.encode(response.to_map()))
             case _:
                 self._warn(response)
-                standard.answer((_text(response) or empty).encode() + b"\n")
+                standard.answer((as_text(response) or empty).encode() + b"\n")
 
-    def show_token(self, response: Response) -> None:
-        """Show a wrapping token: alone, where a program reads it, so that a pipe carries it on."""
-        if self.is_bare and response.wrap_info is not None:
-            self._show_bare(response.wrap_info.token.reveal())
+    def show_alone(
+        self, response: Response, name: str, *, as_text: Callable[[Response], str] | None = None
+    ) -> None:
+        """Show one field alone where a program reads it, so that a pipe carries it on.
+
+        Args:
+            response: What to show.
+            name: The field; of a wrapped answer it is the wrapping token.
+            as_text: As in ``show``, for people.
+        """
+        if self.is_bare:
+            name = name if response.wrap_info is None else "wrapping_token"
+            self._show_bare(render.bare(response, name))
             self._warn(response)
         else:
-            self.show(response)
+            self.show(response, as_text=as_text)
 
     def warn_of_argument(self, argument: str | None) -> None:
         """Say that a token on the command line was no secret while the command ran."""

@@ -27,6 +27,8 @@ COMMANDS = {
     "delete": "cubbyd.cli.paths:delete",
     "login": "cubbyd.cli.tokens:login",
     "token": "cubbyd.cli.tokens:token",
+    "policy": "cubbyd.cli.policies:policy",
+    "random": "cubbyd.cli.tools:random",
     "status": "cubbyd.cli.status:status",
 }
 """Where each command lives, in the order in which people meet them."""

@@ -5,9 +5,7 @@ import click
 from cubbyd.cli.data import parse_data, reserve_stdin
 from cubbyd.cli.invocation import Invocation, examples, shared_options
 from cubbyd.client import calls
-from cubbyd.client.calls import Call
 from cubbyd.errors import NotFoundError
-from cubbyd.messages import Response
 
 
 @click.command(
@@ -57,7 +55,7 @@ def write(invocation: Invocation, path: str, data: tuple[str, ...], *, force: bo
 def read(invocation: Invocation, path: str) -> None:
     """Read the data at a path."""
     place = path.strip("/")
-    invocation.show(_ask(invocation, calls.read(place), place))
+    invocation.show(invocation.ask_as_self(calls.read(place), missing=_missing(place)))
 
 
 @click.command("list", epilog=examples("cubby list cubbyhole/", "cubby list cubbyhole/web/"))
@@ -70,9 +68,9 @@ def list_(invocation: Invocation, path: str) -> None:
     Folders end in a slash.
     """
     place = path.lstrip("/")
-    response = _ask(invocation, calls.list_keys(place), place)
+    response = invocation.ask_as_self(calls.list_keys(place), missing=_missing(place))
     if response.data is not None and not response.data.get("keys"):
-        raise NotFoundError(f"no value found at {place}")
+        raise NotFoundError(_missing(place))
     invocation.show(response)
 
 
@@ -87,9 +85,5 @@ def delete(invocation: Invocation, path: str) -> None:
     invocation.show(response, empty=f"Success! Data deleted (if it existed) at: {place}")
 
 
-def _ask(invocation: Invocation, call: Call[object], place: str) -> Response:
-    try:
-        return invocation.ask_as_self(call)
-    except NotFoundError as error:
-        # The daemon has no words for it, as OpenBao has none; its command line has these.
-        raise NotFoundError(f"no value found at {place}", detail=error.detail) from error
+def _missing(place: str) -> str:
+    return f"no value found at {place}"

@@ -112,6 +112,11 @@ def printable(text: str) -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    """Likewise, but lines and tabs stay: for a text that was written to be read."""
+    return "".join(char if char in "\n\t" else printable(char) for char in text)
+
+
 def _cell(key: str, value: Value) -> str:
     match value:
         case None:

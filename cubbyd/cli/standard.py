@@ -7,10 +7,14 @@ bytes; all else that is said to people goes to standard error, a line for each t
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 
 import click
 
 from cubbyd.value import Value
+
+STDIN: Final = "-"
+"""What stands for standard input where a file or a token could be named."""
 
 
 class StandardInput:

@@ -18,12 +18,11 @@ from typing import Final
 
 import click
 
-from cubbyd.cli.standard import StandardInput
+from cubbyd.cli.standard import STDIN, StandardInput
 from cubbyd.core.token_text import Prefix, check_token_text
 from cubbyd.secret import Secret
 
 VARIABLE: Final = "CUBBY_TOKEN"
-STDIN: Final = "-"
 
 _MAX_BYTES: Final = 4096
 """More than any token has, so that a wrong file is not read whole."""
@@ -104,6 +103,11 @@ class TokenSource:
         except OSError as error:
             problem = f"cannot read a token from file descriptor {fd}: {error.strerror}"
         raise click.UsageError(problem)
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether a text begins as tokens do, whatever comes then."""
+    return text.startswith(tuple(prefix.value for prefix in Prefix))
 
 
 def is_wrapping(token: Secret) -> bool:

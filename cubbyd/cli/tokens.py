@@ -1,9 +1,13 @@
 """``cubby token`` and ``cubby login``: tokens, their making and their end."""
 
+from functools import partial
+
 import click
 
+from cubbyd.cli.capabilities import capabilities
 from cubbyd.cli.data import parse_texts
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.subject import Subject, Ways, subject_options
 from cubbyd.client import calls
 from cubbyd.client.calls import TokenOptions
 
@@ -25,18 +29,23 @@ def login(invocation: Invocation) -> None:
     epilog=examples(
         "cubby token create --policy default --ttl 1h",
         "cubby token lookup",
+        "cubby token renew --increment 2h",
+        "cubby token capabilities cubbyhole/db",
         "cubby token revoke --accessor 0a1b2c3d4e5f60718293a4b5c6d7e8f9",
     )
 )
 def token() -> None:
-    """Create, look up and revoke tokens."""
+    """Create, look up, renew and revoke tokens."""
+
+
+token.add_command(capabilities)
 
 
 @token.command(
     epilog=examples(
         "cubby token create --policy default --ttl 1h --field token",
         "cubby token create --use-limit 3 --metadata job=backup",
-        "cubby token create --policy default --wrap-ttl 60s",
+        "cubby token create --policy default --wrap-ttl 60s --format json",
     )
 )
 @click.option("--policy", multiple=True, metavar="NAME", help="May be repeated.  [default: yours]")
@@ -70,6 +79,9 @@ def create(  # noqa: PLR0913 - one parameter for each of the command's options
     """Create a token.
 
     It is a child of yours, and ends with yours, unless it is an orphan.
+
+    With --wrap-ttl you create it for somebody else and never see it: hand on the wrapping token,
+    and keep wrapped_accessor, by which you can look it up, renew and revoke it.
     """
     options: TokenOptions = {}
     if policy:
@@ -104,24 +116,59 @@ def create(  # noqa: PLR0913 - one parameter for each of the command's options
     ),
 )
 @click.argument("token", required=False)
-@click.option("--accessor", metavar="ACCESSOR", help="The token with that accessor.")
+@subject_options
 @shared_options()
 @click.pass_obj
-def lookup_token(invocation: Invocation, token: str | None, accessor: str | None) -> None:
+def lookup_token(
+    invocation: Invocation, token: str | None, *, accessor: str | None, is_self: bool
+) -> None:
     """Look up a token: yours, or another.
 
     TOKEN may be -, for standard input.
     """
-    if token is not None and accessor is not None:
-        raise click.UsageError("give a token or an accessor, not both")
-    if accessor is not None:
-        invocation.show(invocation.ask_as_self(calls.lookup_accessor(accessor)))
-    elif token is not None:
-        named = invocation.tokens.argument(token)
-        invocation.warn_of_argument(token)
-        invocation.show(invocation.ask_as_self(calls.lookup_token(named)))
-    else:
-        invocation.show(invocation.ask_as_self(calls.lookup_self()))
+    subject = Subject.parse(token, accessor=accessor, is_self=is_self)
+    ways = Ways(
+        by_token=calls.lookup_token, by_accessor=calls.lookup_accessor, by_self=calls.lookup_self
+    )
+    invocation.show(invocation.ask_as_self(subject.call(invocation, ways)))
+
+
+@token.command(
+    "renew",
+    epilog=examples(
+        "cubby token renew",
+        "cubby token renew --increment 2h",
+        "cubby token renew - < token",
+        "cubby token renew --accessor 0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    ),
+)
+@click.argument("token", required=False)
+@subject_options
+@click.option(
+    "--increment", metavar="TTL", help="How long it lives from now.  [default: as last time]"
+)
+@shared_options()
+@click.pass_obj
+def renew_token(
+    invocation: Invocation,
+    token: str | None,
+    *,
+    accessor: str | None,
+    is_self: bool,
+    increment: str | None,
+) -> None:
+    """Let a token live on: yours, or another.
+
+    Its time counts from now, so a short increment shortens its life. TOKEN may be -, for standard
+    input.
+    """
+    subject = Subject.parse(token, accessor=accessor, is_self=is_self)
+    ways = Ways(
+        by_token=partial(calls.renew_token, increment=increment),
+        by_accessor=partial(calls.renew_accessor, increment=increment),
+        by_self=partial(calls.renew_self, increment),
+    )
+    invocation.show(invocation.ask_as_self(subject.call(invocation, ways)))
 
 
 @token.command(
@@ -129,31 +176,38 @@ def lookup_token(invocation: Invocation, token: str | None, accessor: str | None
     epilog=examples(
         "cubby token revoke --self",
         "cubby token revoke - < token",
+        "cubby token revoke --orphan - < token",
         "cubby token revoke --accessor 0a1b2c3d4e5f60718293a4b5c6d7e8f9",
     ),
 )
 @click.argument("token", required=False)
-@click.option("--accessor", metavar="ACCESSOR", help="The token with that accessor.")
-@click.option("--self", "is_self", is_flag=True, help="Your own token.")
+@subject_options
+@click.option("--orphan", is_flag=True, help="Only TOKEN: its children live on, as orphans.")
 @shared_options(wraps=False)
 @click.pass_obj
 def revoke_token(
-    invocation: Invocation, token: str | None, *, accessor: str | None, is_self: bool
+    invocation: Invocation,
+    token: str | None,
+    *,
+    accessor: str | None,
+    is_self: bool,
+    orphan: bool,
 ) -> None:
     """Revoke a token and all that it has.
 
     That is its cubbyhole and its descendants. TOKEN may be -, for standard input.
     """
-    if [token is not None, accessor is not None, is_self].count(True) != 1:
+    subject = Subject.parse(token, accessor=accessor, is_self=is_self)
+    if not subject.is_named:
         raise click.UsageError("name one token to revoke: TOKEN, --accessor or --self")
-    if accessor is not None:
-        response = invocation.ask_as_self(calls.revoke_accessor(accessor))
-    elif token is not None:
-        named = invocation.tokens.argument(token)
-        invocation.warn_of_argument(token)
-        response = invocation.ask_as_self(calls.revoke_token(named))
-    else:
-        response = invocation.ask_as_self(calls.revoke_self())
+    if orphan and subject.token is None:
+        raise click.UsageError("--orphan needs the token itself: TOKEN, or - for standard input")
+    ways = Ways(
+        by_token=calls.revoke_orphan if orphan else calls.revoke_token,
+        by_accessor=calls.revoke_accessor,
+        by_self=calls.revoke_self,
+    )
+    response = invocation.ask_as_self(subject.call(invocation, ways))
     invocation.show(response, empty="Success! Revoked token (if it existed)")
 
 
@@ -165,3 +219,14 @@ def revoke_token(
 def list_accessors(invocation: Invocation) -> None:
     """List the accessors of all tokens."""
     invocation.show(invocation.ask_as_self(calls.list_accessors()))
+
+
+@token.command(epilog=examples("cubby token tidy"))
+@shared_options(wraps=False)
+@click.pass_obj
+def tidy(invocation: Invocation) -> None:
+    """Have the daemon clean up after dead tokens.
+
+    It does so all the time by itself; this makes it look at everything.
+    """
+    invocation.show(invocation.ask_as_self(calls.tidy()))

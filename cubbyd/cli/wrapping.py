@@ -31,7 +31,7 @@ def wrap(invocation: Invocation, data: tuple[str, ...]) -> None:
     reserve_stdin(data, invocation.stdin)
     token = invocation.tokens.own()
     call = calls.wrap(parse_data(data, invocation.stdin), DEFAULT_WRAP_TTL)
-    invocation.show_token(invocation.ask(call, token=token))
+    invocation.show_alone(invocation.ask(call, token=token), "wrapping_token")
 
 
 @click.command(
@@ -93,4 +93,5 @@ def rewrap(invocation: Invocation, token: str | None) -> None:
     wrapping_token = invocation.tokens.wrapping(token)
     caller = invocation.tokens.beside_wrapping()
     invocation.warn_of_argument(token)
-    invocation.show_token(invocation.ask(calls.rewrap(wrapping_token), token=caller))
+    response = invocation.ask(calls.rewrap(wrapping_token), token=caller)
+    invocation.show_alone(response, "wrapping_token")

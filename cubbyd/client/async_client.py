@@ -1,6 +1,7 @@
 """The client for trio."""
 
 import os
+from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +10,17 @@ from typing import Self, TypeVar, Unpack
 import trio
 
 from cubbyd.client import calls
-from cubbyd.client.calls import Call, Data, Duration, Keys, Token, TokenOptions, WrappingLookup
+from cubbyd.client.calls import (
+    Call,
+    Capabilities,
+    Data,
+    Duration,
+    Encoding,
+    Keys,
+    Token,
+    TokenOptions,
+    WrappingLookup,
+)
 from cubbyd.client.session import TURN_SECONDS, Session, Wait
 from cubbyd.client.sync_client import DEFAULT_TIMEOUT
 from cubbyd.locations import check_socket_path, client_socket
@@ -139,6 +150,10 @@ class AsyncClient:
         """See ``calls.create_token``."""
         return await self.perform(calls.create_token(**options))
 
+    async def create_orphan(self, **options: Unpack[TokenOptions]) -> Auth:
+        """See ``calls.create_orphan``."""
+        return await self.perform(calls.create_orphan(**options))
+
     async def login(self) -> Auth:
         """See ``calls.login``."""
         return await self.perform(calls.login())
@@ -155,6 +170,18 @@ class AsyncClient:
         """See ``calls.lookup_accessor``."""
         return await self.perform(calls.lookup_accessor(accessor))
 
+    async def renew_token(self, token: Token, increment: Duration | None = None) -> Auth:
+        """See ``calls.renew_token``."""
+        return await self.perform(calls.renew_token(token, increment))
+
+    async def renew_self(self, increment: Duration | None = None) -> Auth:
+        """See ``calls.renew_self``."""
+        return await self.perform(calls.renew_self(increment))
+
+    async def renew_accessor(self, accessor: str, increment: Duration | None = None) -> Auth:
+        """See ``calls.renew_accessor``."""
+        return await self.perform(calls.renew_accessor(accessor, increment))
+
     async def revoke_token(self, token: Token) -> None:
         """See ``calls.revoke_token``."""
         await self.perform(calls.revoke_token(token))
@@ -167,9 +194,57 @@ class AsyncClient:
         """See ``calls.revoke_accessor``."""
         await self.perform(calls.revoke_accessor(accessor))
 
+    async def revoke_orphan(self, token: Token) -> None:
+        """See ``calls.revoke_orphan``."""
+        await self.perform(calls.revoke_orphan(token))
+
     async def list_accessors(self) -> Keys:
         """See ``calls.list_accessors``."""
         return await self.perform(calls.list_accessors())
+
+    async def tidy(self) -> None:
+        """See ``calls.tidy``."""
+        await self.perform(calls.tidy())
+
+    async def list_policies(self) -> Keys:
+        """See ``calls.list_policies``."""
+        return await self.perform(calls.list_policies())
+
+    async def read_policy(self, name: str) -> str:
+        """See ``calls.read_policy``."""
+        return await self.perform(calls.read_policy(name))
+
+    async def write_policy(self, name: str, policy: str) -> None:
+        """See ``calls.write_policy``."""
+        await self.perform(calls.write_policy(name, policy))
+
+    async def delete_policy(self, name: str) -> None:
+        """See ``calls.delete_policy``."""
+        await self.perform(calls.delete_policy(name))
+
+    async def capabilities(self, paths: Sequence[str], *, token: Token) -> Capabilities:
+        """See ``calls.capabilities``."""
+        return await self.perform(calls.capabilities(paths, token=token))
+
+    async def capabilities_self(self, paths: Sequence[str]) -> Capabilities:
+        """See ``calls.capabilities_self``."""
+        return await self.perform(calls.capabilities_self(paths))
+
+    async def capabilities_accessor(self, accessor: str, paths: Sequence[str]) -> Capabilities:
+        """See ``calls.capabilities_accessor``."""
+        return await self.perform(calls.capabilities_accessor(accessor, paths))
+
+    async def random(
+        self, size_bytes: int | None = None, *, encoding: Encoding | None = None
+    ) -> str:
+        """See ``calls.random``."""
+        return await self.perform(calls.random(size_bytes, encoding=encoding))
+
+    async def hash(
+        self, data: bytes, *, algorithm: str | None = None, encoding: Encoding | None = None
+    ) -> str:
+        """See ``calls.hash_data``."""
+        return await self.perform(calls.hash_data(data, algorithm=algorithm, encoding=encoding))
 
     async def seal_status(self) -> Map:
         """See ``calls.seal_status``."""

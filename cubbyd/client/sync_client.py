@@ -1,6 +1,7 @@
 """The client that blocks."""
 
 import os
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from select import POLLIN, POLLOUT, poll
@@ -10,7 +11,17 @@ from types import TracebackType
 from typing import Final, Self, TypeVar, Unpack
 
 from cubbyd.client import calls
-from cubbyd.client.calls import Call, Data, Duration, Keys, Token, TokenOptions, WrappingLookup
+from cubbyd.client.calls import (
+    Call,
+    Capabilities,
+    Data,
+    Duration,
+    Encoding,
+    Keys,
+    Token,
+    TokenOptions,
+    WrappingLookup,
+)
 from cubbyd.client.session import TURN_SECONDS, Session, Wait
 from cubbyd.locations import check_socket_path, client_socket
 from cubbyd.messages import Auth, Operation, Response, WrapInfo
@@ -161,6 +172,10 @@ class Client:
         """See ``calls.create_token``."""
         return self.perform(calls.create_token(**options))
 
+    def create_orphan(self, **options: Unpack[TokenOptions]) -> Auth:
+        """See ``calls.create_orphan``."""
+        return self.perform(calls.create_orphan(**options))
+
     def login(self) -> Auth:
         """See ``calls.login``."""
         return self.perform(calls.login())
@@ -177,6 +192,18 @@ class Client:
         """See ``calls.lookup_accessor``."""
         return self.perform(calls.lookup_accessor(accessor))
 
+    def renew_token(self, token: Token, increment: Duration | None = None) -> Auth:
+        """See ``calls.renew_token``."""
+        return self.perform(calls.renew_token(token, increment))
+
+    def renew_self(self, increment: Duration | None = None) -> Auth:
+        """See ``calls.renew_self``."""
+        return self.perform(calls.renew_self(increment))
+
+    def renew_accessor(self, accessor: str, increment: Duration | None = None) -> Auth:
+        """See ``calls.renew_accessor``."""
+        return self.perform(calls.renew_accessor(accessor, increment))
+
     def revoke_token(self, token: Token) -> None:
         """See ``calls.revoke_token``."""
         self.perform(calls.revoke_token(token))
@@ -189,9 +216,55 @@ class Client:
         """See ``calls.revoke_accessor``."""
         self.perform(calls.revoke_accessor(accessor))
 
+    def revoke_orphan(self, token: Token) -> None:
+        """See ``calls.revoke_orphan``."""
+        self.perform(calls.revoke_orphan(token))
+
     def list_accessors(self) -> Keys:
         """See ``calls.list_accessors``."""
         return self.perform(calls.list_accessors())
+
+    def tidy(self) -> None:
+        """See ``calls.tidy``."""
+        self.perform(calls.tidy())
+
+    def list_policies(self) -> Keys:
+        """See ``calls.list_policies``."""
+        return self.perform(calls.list_policies())
+
+    def read_policy(self, name: str) -> str:
+        """See ``calls.read_policy``."""
+        return self.perform(calls.read_policy(name))
+
+    def write_policy(self, name: str, policy: str) -> None:
+        """See ``calls.write_policy``."""
+        self.perform(calls.write_policy(name, policy))
+
+    def delete_policy(self, name: str) -> None:
+        """See ``calls.delete_policy``."""
+        self.perform(calls.delete_policy(name))
+
+    def capabilities(self, paths: Sequence[str], *, token: Token) -> Capabilities:
+        """See ``calls.capabilities``."""
+        return self.perform(calls.capabilities(paths, token=token))
+
+    def capabilities_self(self, paths: Sequence[str]) -> Capabilities:
+        """See ``calls.capabilities_self``."""
+        return self.perform(calls.capabilities_self(paths))
+
+    def capabilities_accessor(self, accessor: str, paths: Sequence[str]) -> Capabilities:
+        """See ``calls.capabilities_accessor``."""
+        return self.perform(calls.capabilities_accessor(accessor, paths))
+
+    def random(self, size_bytes: int | None = None, *, encoding: Encoding | None = None) -> str:
+        """See ``calls.random``."""
+        return self.perform(calls.random(size_bytes, encoding=encoding))
+
+    def hash(
+        self, data: bytes, *, algorithm: str | None = None, encoding: Encoding | None = None
+    ) -> str:
+        """See ``calls.hash_data``."""
+        return self.perform(calls.hash_data(data, algorithm=algorithm, encoding=encoding))
 
     def seal_status(self) -> Map:
         """See ``calls.seal_status``."""

@@ -98,15 +98,19 @@ def lifetime(
     else:
         wanted, what = ttl or bounds.default_ttl, "TTL"
     granted = min(wanted, longest)
-    warning = (
-        f'{what} of "{format_duration(wanted)}" exceeded the effective max_ttl of '
-        f'"{format_duration(longest)}"; {what} value is capped accordingly'
-    )
     return Lifetime(
         ttl=granted,
         explicit_max_ttl=explicit_max_ttl,
         period=granted if period else 0,
-        warnings=(warning,) if granted < wanted else (),
+        warnings=(capped_warning(what, wanted, longest),) if granted < wanted else (),
+    )
+
+
+def capped_warning(what: str, wanted: float, longest: float) -> str:
+    """OpenBao's words for a time that was cut; ``what`` is TTL or period."""
+    return (
+        f'{what} of "{format_duration(wanted)}" exceeded the effective max_ttl of '
+        f'"{format_duration(longest)}"; {what} value is capped accordingly'
     )
 
 

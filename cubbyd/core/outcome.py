@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
+from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry
 from cubbyd.secret import Secret
 
@@ -38,7 +39,27 @@ class Remove:
     accessor: Accessor
 
 
-Change: TypeAlias = Put | Remove
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutPolicy:
+    """Write a policy's file: a new one, or its next version."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovePolicy:
+    """Destroy a policy's file."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tidy:
+    """Look at every file again, behind the requests, for what is dead and nobody met."""
+
+
+TokenChange: TypeAlias = Put | Remove
+Change: TypeAlias = TokenChange | PutPolicy | RemovePolicy | Tidy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +69,7 @@ class Outcome(Generic[T]):
     reply: T
     changes: tuple[Change, ...] = ()
 
-    def phases(self, counted: Change | None) -> list[list[Change]]:
+    def phases(self, counted: TokenChange | None) -> list[list[Change]]:
         """The changes in the order in which each step must be durable before the next begins.
 
         A crash between two steps may lose what was not answered, and grants nothing: a limited
@@ -56,13 +77,18 @@ class Outcome(Generic[T]):
         goes. A change of the caller's own file has the count in it already; if the file goes, the
         caller's other plans for it are moot.
         """
-        changes = list(self.changes)
         first: list[Change] = []
-        if counted is not None:
-            own = [change for change in changes if change.accessor == counted.accessor]
-            changes = [change for change in changes if change.accessor != counted.accessor]
-            going = [change for change in (*own, counted) if isinstance(change, Remove)]
-            first = [(going or own or [counted])[0]]
-        puts: list[Change] = [change for change in changes if isinstance(change, Put)]
-        removes: list[Change] = [change for change in changes if isinstance(change, Remove)]
+        puts: list[Change] = []
+        removes: list[Change] = []
+        own = [] if counted is None else [counted]
+        for change in self.changes:
+            if isinstance(change, Put | Remove) and own and change.accessor == own[0].accessor:
+                own.append(change)
+            elif isinstance(change, Remove | RemovePolicy):
+                removes.append(change)
+            else:
+                puts.append(change)
+        if own:
+            going = [change for change in own if isinstance(change, Remove)]
+            first = [(going or own)[-1]]
         return [phase for phase in (first, puts, removes) if phase]

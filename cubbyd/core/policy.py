@@ -8,18 +8,25 @@ policies have the very same path, their capabilities are joined, and ``deny`` wi
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import Final
+
+from cubbyd.clock import Timestamp
 
 
 class Capability(Enum):
-    """What a rule may grant. ``sudo`` is asked for in addition on the few paths that say so."""
+    """What a rule may grant.
+
+    ``sudo`` is asked for in addition on the few paths that say so. ``patch`` and ``scan`` are
+    known, and granted in vain: no path here has these operations.
+    """
 
     CREATE = "create"
     READ = "read"
     UPDATE = "update"
     DELETE = "delete"
     LIST = "list"
+    PATCH = "patch"
+    SCAN = "scan"
     SUDO = "sudo"
     DENY = "deny"
 
@@ -145,7 +152,7 @@ def _rules(grants: Mapping[str, str]) -> tuple[Rule, ...]:
     )
 
 
-BUILT_IN: Final[Mapping[str, tuple[Rule, ...]]] = {
+_BUILT_IN: Final[Mapping[str, tuple[Rule, ...]]] = {
     # As OpenBao's, where the paths exist here, and one more: who could unwrap a secret may also
     # rewrap it.
     DEFAULT: _rules(
@@ -172,12 +179,31 @@ BUILT_IN: Final[Mapping[str, tuple[Rule, ...]]] = {
     ),
 }
 
-_ROOT_ACL = RootAcl()
+
+def render(rules: Iterable[Rule]) -> str:
+    """Rules as people write them in HCL, for policies that nobody wrote."""
+    order = {capability: place for place, capability in enumerate(Capability)}
+    blocks = []
+    for rule in rules:
+        words = sorted(rule.capabilities, key=order.__getitem__)
+        listed = ", ".join(f'"{word.value}"' for word in words)
+        blocks.append(f'\npath "{rule.path}" {{\n    capabilities = [{listed}]\n}}\n')
+    return "".join(blocks)
 
 
-@lru_cache(maxsize=256)
-def built_in_acl(policies: tuple[str, ...]) -> Acl:
-    """What these policies grant; a name that nobody defined grants nothing."""
-    if ROOT in policies:
-        return _ROOT_ACL
-    return Acl(rule for name in policies for rule in BUILT_IN.get(name, ()))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A named policy: as it was written, and as it is read."""
+
+    name: str
+    text: str
+    rules: tuple[Rule, ...]
+    version: int = 1
+    """Counts how often it was written."""
+    modified_at: Timestamp = 0
+
+
+BUILT_IN: Final[Mapping[str, Policy]] = {
+    name: Policy(name=name, text=render(rules), rules=rules) for name, rules in _BUILT_IN.items()
+}
+"""What there is before anybody writes a policy; ``root`` is no list of rules."""

@@ -5,13 +5,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Self
 
-from cubbyd.core.outcome import Change, Put, Remove
-from cubbyd.core.policy import ROOT, Acl, Capability, RootAcl, Rule, built_in_acl
+from cubbyd.core.outcome import Put, Remove, TokenChange
+from cubbyd.core.policy import (
+    BUILT_IN,
+    RESPONSE_WRAPPING,
+    ROOT,
+    Acl,
+    Capability,
+    Policy,
+    RootAcl,
+    Rule,
+)
 from cubbyd.core.token import TokenEntry
 from cubbyd.errors import PermissionDeniedError, multierror
-from cubbyd.logical.tokens import Known, Tokens
+from cubbyd.logical.tokens import Known, Records, Tokens
 from cubbyd.messages import Operation, Request, Role
 from cubbyd.secret import Secret
+
+MAX_KNOWN_ACLS: Final = 1000
+"""Lists of policies that are kept as they were read; more than any host has kinds of tokens."""
 
 _update = partial(Rule, capabilities=frozenset({Capability.UPDATE}))
 
@@ -66,7 +78,7 @@ class Caller:
             return self
         return replace(self, counted=self.known.entry.used())
 
-    def count(self) -> Change | None:
+    def count(self) -> TokenChange | None:
         """The change that records the spent use; the last one takes the token with it."""
         if self.counted is None:
             return None
@@ -85,7 +97,40 @@ class Caller:
         return self.token, self.known
 
 
-def identify(request: Request, tokens: Tokens, *, owner_needs_token: bool) -> Caller:
+def find_policy(name: str, records: Records) -> Policy | None:
+    """A policy as it is now: as somebody wrote it, else as it is built in.
+
+    Raises:
+        IntegrityError: It is there, and cannot be read: whoever depends on it is refused.
+    """
+    written = None if name == RESPONSE_WRAPPING else records.policy(name)
+    return written or BUILT_IN.get(name)
+
+
+class Acls:
+    """What lists of policies come to, kept until any policy changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], Acl] = {}
+        self._version = 0
+
+    def of(self, policies: tuple[str, ...], records: Records) -> Acl:
+        """What these grant together; a name that nobody defined grants nothing."""
+        if ROOT in policies:
+            return _OWNER_ACL
+        version = records.policies_version
+        if version != self._version or len(self._known) >= MAX_KNOWN_ACLS:
+            self._known.clear()
+            self._version = version
+        acl = self._known.get(policies)
+        if acl is None:
+            found = (find_policy(name, records) for name in policies)
+            acl = Acl(rule for policy in found if policy is not None for rule in policy.rules)
+            self._known[policies] = acl
+        return acl
+
+
+def identify(request: Request, tokens: Tokens, acls: Acls, *, owner_needs_token: bool) -> Caller:
     """The caller of a request that needs one.
 
     Raises:
@@ -102,7 +147,7 @@ def identify(request: Request, tokens: Tokens, *, owner_needs_token: bool) -> Ca
         raise PermissionDeniedError
     entry = known.entry
     return Caller(
-        acl=built_in_acl(entry.policies),
+        acl=acls.of(entry.policies, tokens.records),
         policies=entry.policies,
         display_name=entry.display_name,
         token=request.token,

@@ -8,9 +8,11 @@ from cubbyd.clock import Timestamp
 from cubbyd.core.creation import Bounds
 from cubbyd.core.outcome import Outcome
 from cubbyd.core.path import MAX_PATH_BYTES, Path
+from cubbyd.core.policy import Rule
+from cubbyd.core.policy_text import parse_json_policy
 from cubbyd.core.token import Creator
 from cubbyd.errors import QuotaExceededError
-from cubbyd.logical.access import Caller
+from cubbyd.logical.access import Acls, Caller
 from cubbyd.logical.fields import Fields
 from cubbyd.logical.tokens import Known, Tokens
 from cubbyd.messages import Operation, Peer, Request, Response
@@ -22,6 +24,10 @@ MAX_TOKENS_PER_UID: Final = 10_000
 """Default quota of live tokens that one uid had made, so that a guest cannot fill the disk."""
 MAX_WRAP_TTL: Final = 768 * 3600.0
 """Default longest life of a wrapping token, in seconds: OpenBao's longest life of any token."""
+MAX_POLICIES: Final = 1000
+"""Default quota of policies: all of them are kept in memory."""
+MAX_POLICY_BYTES: Final = 64 * 1024
+"""Default quota of one policy's text, in UTF-8."""
 LOGIN_TTL: Final = 3600.0
 """Default life of a token from auth/peer/login, in seconds: to be had again for the asking."""
 
@@ -54,6 +60,10 @@ class Rules:
     max_cubbyhole_bytes: int = MAX_CUBBYHOLE_BYTES
     max_tokens_per_uid: int = MAX_TOKENS_PER_UID
     max_wrap_ttl: float = MAX_WRAP_TTL
+    max_policies: int = MAX_POLICIES
+    max_policy_bytes: int = MAX_POLICY_BYTES
+    parse_policy: Callable[[str], tuple[Rule, ...]] = parse_json_policy
+    """Reads a policy's text; raises InvalidRequestError for what it cannot read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +75,7 @@ class Context:
     fields: Fields
     tokens: Tokens
     caller: Caller
+    acls: Acls
     rules: Rules
     wrap_ttl: float = 0
     """Seconds for which the answer shall be wrapped; 0: not at all."""
@@ -82,15 +93,18 @@ class Context:
         peer = self.request.peer
         return Creator(uid=peer.uid, gid=peer.gid, pid=peer.pid, exe=peer.exe, unit=peer.unit)
 
-    def check_token_quota(self) -> None:
+    def check_token_quota(self, *, coming: int = 0) -> None:
         """Refuse one token more than the peer may have.
+
+        Args:
+            coming: Tokens that the same request makes besides.
 
         Raises:
             QuotaExceededError: Says how many, and what to do.
         """
         limit = self.rules.max_tokens_per_uid
         uid = self.request.peer.uid
-        if self.tokens.records.tokens_of(uid) >= limit:
+        if self.tokens.records.tokens_of(uid) + coming >= limit:
             raise QuotaExceededError(
                 f"uid {uid} has {limit} live tokens, and may not have more; revoke some, or let "
                 "them expire"
@@ -108,6 +122,10 @@ class Route:
     handlers: dict[Operation, Handler]
     fields: Collection[str] | None = None
     """The members that it knows; None takes any data as it is."""
+    is_about_wrapping: bool = False
+    """Whether it is about a wrapping token, which is looked at before anything else."""
+    names_token: bool = False
+    """Whether its member ``token`` must be text: told before the caller is looked at."""
     needs_sudo: bool = False
     needs_caller: bool = True
     """Otherwise whatever token comes along is not even looked at."""

@@ -50,22 +50,21 @@ def write(context: Context) -> Outcome[Response | None]:
 
 def delete(context: Context) -> Outcome[Response | None]:
     """Take the object at the path away, where there is one."""
-    name = context.path.removeprefix("cubbyhole").removeprefix("/")
     contents = load(context)
-    if contents.pop(name, None) is None:
+    if contents.pop(_below(context), None) is None:
         return nothing()
     return _stored(context, contents)
 
 
 def list_(context: Context) -> Outcome[Response | None]:
     """The names directly below the path."""
-    names = children(load(context), context.path.removeprefix("cubbyhole").removeprefix("/"))
+    names = children(load(context), _below(context))
     return Outcome(reply=Response(data={"keys": [*names]})) if names else nothing()
 
 
 def exists(context: Context) -> bool:
     """Whether there is an object at the path."""
-    return context.path.removeprefix(MOUNT) in load(context)
+    return _below(context) in load(context)
 
 
 def load(context: Context) -> dict[str, bytes]:
@@ -101,8 +100,13 @@ def _stored(context: Context, contents: dict[str, bytes]) -> Outcome[Response | 
     return Outcome(reply=None, changes=(put,))
 
 
+def _below(context: Context) -> str:
+    """The path within the cubbyhole; "" for the cubbyhole itself."""
+    return context.path.removeprefix("cubbyhole").removeprefix("/")
+
+
 def _name(context: Context) -> str:
-    name = context.path.removeprefix("cubbyhole").removeprefix("/")
+    name = _below(context)
     if not name:
         raise InvalidRequestError(multierror("missing path"), status=500)  # OpenBao's status
     return name

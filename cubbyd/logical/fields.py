@@ -58,11 +58,13 @@ class Fields:
             case _:
                 raise _unconvertible(name, "bool")
 
-    def integer(self, name: str) -> int:
-        """An integer; 0 when absent."""
+    def integer(self, name: str, *, default: int = 0) -> int:
+        """An integer; the default when absent."""
         value = self.raw(name)
         match value:
-            case None | "":
+            case None:
+                return default
+            case "":
                 return 0
             case bool() | int():
                 return int(value)

@@ -11,20 +11,20 @@ from typing import Final, Protocol, TypeVar
 
 from cubbyd.clock import Clock
 from cubbyd.core.outcome import Change, Outcome
-from cubbyd.core.path import Path, check_writable, parse_path
+from cubbyd.core.path import check_writable, parse_path
 from cubbyd.core.policy import Acl, Capability
 from cubbyd.errors import (
     NotFoundError,
     PermissionDeniedError,
     RefusedError,
     UnsupportedOperationError,
-    UnsupportedPathError,
     multierror,
 )
-from cubbyd.logical import cubbyhole, sys, token, wrapping
-from cubbyd.logical.access import Caller, identify, permitting_rule
+from cubbyd.logical import wrapping
+from cubbyd.logical.access import Acls, Caller, identify, permitting_rule
 from cubbyd.logical.context import Context, Route, Rules
 from cubbyd.logical.fields import Fields
+from cubbyd.logical.routes import find, nowhere
 from cubbyd.logical.tokens import Known, Records, Tokens
 from cubbyd.messages import Operation, Request, Response
 from cubbyd.secret import Secret
@@ -33,11 +33,6 @@ from cubbyd.value import Map
 
 T = TypeVar("T")
 
-_MOUNTS: Final = (cubbyhole.MOUNT, "sys/", "auth/token/", "auth/peer/")
-_WRAPPING_TOKEN_PATHS: Final = {f"sys/wrapping/{name}" for name in ("lookup", "unwrap", "rewrap")}
-_TOKEN_IN_DATA_PATHS: Final = {
-    f"auth/token/{name}" for name in ("lookup", "renew", "revoke", "revoke-orphan")
-}
 _NOBODY: Final = Caller(acl=Acl(()), policies=(), display_name="")
 
 
@@ -64,6 +59,7 @@ class Router:
         self._rules = rules
         self._clock = clock
         self._request_id = request_id
+        self._acls = Acls()
 
     async def answer(self, request: Request, encode: Callable[[Response], T]) -> T:
         """Serve one request.
@@ -116,15 +112,15 @@ class Router:
         path = parse_path(request.path, max_bytes=self._rules.max_path_bytes)
         if request.operation is Operation.WRITE:
             check_writable(path)
-        route = _find(request.operation, path)
+        route = find(request.operation, path)
         wrapped: tuple[Secret, Known] | None = None
-        if route is not None and path in _WRAPPING_TOKEN_PATHS:
+        if route is not None and route.is_about_wrapping:
             wrapped = wrapping.validate(request, tokens)
-        elif path in _TOKEN_IN_DATA_PATHS:
+        elif route is not None and route.names_token:
             _check_text(request.data, "token")
         if route is None or route.needs_caller:
             caller = identify(
-                request, tokens, owner_needs_token=self._rules.owner_needs_token
+                request, tokens, self._acls, owner_needs_token=self._rules.owner_needs_token
             ).using()
         else:
             caller = _NOBODY
@@ -134,6 +130,7 @@ class Router:
             fields=Fields(request.data),
             tokens=tokens,
             caller=caller,
+            acls=self._acls,
             rules=self._rules,
             wrap_ttl=wrap_ttl,
             wrapped=wrapped,
@@ -146,7 +143,7 @@ class Router:
         if route is None or route.needs_caller:
             _authorize(context, route)
         if route is None:
-            raise _nowhere(context.path)
+            raise nowhere(context.path)
         handler = route.handlers.get(operation)
         if handler is None:
             raise UnsupportedOperationError(multierror("unsupported operation"))
@@ -163,22 +160,6 @@ class Router:
             response = replace(response, warnings=(*response.warnings, words))
         whole = Outcome(reply=response, changes=outcome.changes)
         return wrapping.wrap_reply(context, whole) if route.is_logical else whole
-
-
-def _find(operation: Operation, path: Path) -> Route | None:
-    if path.startswith(cubbyhole.MOUNT) or path == cubbyhole.MOUNT[:-1]:
-        return cubbyhole.ROUTE
-    if operation is not Operation.LIST:
-        return sys.ROUTES.get(path) or token.find(path)
-    # What is listed is a folder, with or without its slash; nothing else of that name is meant.
-    folder = token.ROUTES.get(path.removesuffix("/"))
-    return folder if folder is not None and operation in folder.handlers else None
-
-
-def _nowhere(path: Path) -> UnsupportedPathError:
-    if path.startswith(_MOUNTS):
-        return UnsupportedPathError(multierror("unsupported path"))
-    return UnsupportedPathError(f'no handler for route "{path}". route entry not found.')
 
 
 def _authorize(context: Context, route: Route | None) -> None:

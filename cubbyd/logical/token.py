@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable
 
-from cubbyd.clock import rfc3339
 from cubbyd.core.creation import Lifetime, child_policies, display_name, lifetime
-from cubbyd.core.outcome import Outcome, Put, Remove
-from cubbyd.core.policy import BUILT_IN, ROOT
-from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry, is_accessor
+from cubbyd.core.outcome import Outcome, Put
+from cubbyd.core.policy import ROOT
+from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry
 from cubbyd.core.token_text import Prefix
-from cubbyd.errors import InvalidRequestError, PermissionDeniedError, multierror
-from cubbyd.logical.access import Caller
-from cubbyd.logical.context import Context, Route, nothing
-from cubbyd.logical.tokens import Known
-from cubbyd.messages import Auth, Operation, Response
+from cubbyd.errors import InvalidRequestError
+from cubbyd.logical.access import Caller, find_policy
+from cubbyd.logical.auth import auth_of
+from cubbyd.logical.context import Context, Route
+from cubbyd.messages import Operation, Response
 from cubbyd.secret import Secret
-from cubbyd.value import Map
 
 _WITH_ROLE = "auth/token/create/"
 
@@ -93,7 +91,7 @@ def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
         display_name=display_name(fields.text("display_name")),
         meta=fields.text_map("meta"),
     )
-    return _issued(entry, token, life.warnings)
+    return _issued(context, entry, token, life.warnings)
 
 
 def _check_caller(context: Context, *, has_sudo: bool) -> None:
@@ -145,7 +143,7 @@ def login(context: Context) -> Outcome[Response | None]:
         renewable=True,
         display_name=f"peer-{peer.uid}",
     )
-    return _issued(entry, token, ())
+    return _issued(context, entry, token)
 
 
 def _mint(context: Context) -> tuple[Secret, Accessor]:
@@ -157,153 +155,25 @@ def _deadline(context: Context, life: Lifetime) -> float | None:
     return context.now + life.ttl if life.ttl else None
 
 
-def _issued(entry: TokenEntry, token: Secret, warnings: Iterable[str]) -> Outcome[Response | None]:
+def _issued(
+    context: Context, entry: TokenEntry, token: Secret, warnings: Iterable[str] = ()
+) -> Outcome[Response | None]:
+    records = context.tokens.records
     unknown = [
         f'Policy "{name}" does not exist'
         for name in entry.policies
-        if name != ROOT and name not in BUILT_IN
+        if name != ROOT and find_policy(name, records) is None
     ]
-    auth = Auth(
-        client_token=token,
-        accessor=entry.accessor,
-        policies=entry.policies,
-        lease_duration=int(entry.ttl),
-        renewable=entry.renewable,
-        orphan=entry.parent is None,
-        num_uses=entry.num_uses,
-        metadata=entry.meta,
-    )
+    auth = auth_of(entry, token, ttl=entry.ttl, is_orphan=entry.parent is None)
     response = Response(auth=auth, warnings=(*warnings, *unknown))
     return Outcome(reply=response, changes=(Put(entry=entry),))
 
 
-def lookup(context: Context) -> Outcome[Response | None]:
-    """What is known of a token: the one named, or the caller's."""
-    named = context.fields.text("token")
-    if not named:
-        return lookup_self(context)
-    token = Secret.from_text(named)
-    known = context.tokens.by_token(token)
-    if known is None:
-        raise PermissionDeniedError("bad token")
-    if known.entry.accessor == _own_accessor(context):
-        return lookup_self(context)
-    return _described(context, known, known.entry, token)
-
-
-def lookup_self(context: Context) -> Outcome[Response | None]:
-    """What is known of the caller's token, this use counted."""
-    token, known = context.caller.require(own="lookup-self")
-    return _described(context, known, context.caller.entry or known.entry, token)
-
-
-def lookup_accessor(context: Context) -> Outcome[Response | None]:
-    """What is known of the token with this accessor, but for the token itself."""
-    known = _with_accessor(context)
-    if known is None:
-        raise InvalidRequestError(multierror("invalid accessor"))
-    is_own = known.entry.accessor == _own_accessor(context)
-    entry = context.caller.entry if is_own else None
-    return _described(context, known, entry or known.entry, Secret(b""))
-
-
-def _own_accessor(context: Context) -> Accessor | None:
-    entry = context.caller.entry
-    return None if entry is None else entry.accessor
-
-
-def _with_accessor(context: Context) -> Known | None:
-    text = context.fields.text("accessor")
-    if not text:
-        raise InvalidRequestError(multierror("missing accessor"))
-    # It names a file: what is no accessor must not reach the disk.
-    return context.tokens.by_accessor(Accessor(text)) if is_accessor(text) else None
-
-
-def _described(
-    context: Context, known: Known, entry: TokenEntry, token: Secret
-) -> Outcome[Response | None]:
-    data: Map = {
-        "id": token.reveal_text(),
-        "accessor": entry.accessor,
-        "policies": [*entry.policies],
-        "path": entry.path,
-        "meta": None if entry.meta is None else {**entry.meta},
-        "display_name": entry.display_name,
-        "num_uses": entry.num_uses,
-        "orphan": known.is_orphan,
-        "creation_time": int(entry.created_at),
-        "creation_ttl": int(entry.ttl),
-        "expire_time": None if entry.expires_at is None else rfc3339(entry.expires_at),
-        "ttl": round(entry.remaining(context.now)),
-        "explicit_max_ttl": int(entry.explicit_max_ttl),
-        "entity_id": "",
-        "type": entry.type.value,
-        "issue_time": rfc3339(entry.issued_at),
-        "renewable": entry.renewable,
-    }
-    if entry.period:
-        data["period"] = int(entry.period)
-    if entry.renewed_at is not None:
-        data["last_renewal"] = rfc3339(entry.renewed_at)
-        data["last_renewal_time"] = int(entry.renewed_at)
-    return Outcome(reply=Response(data=data))
-
-
-def revoke(context: Context) -> Outcome[Response | None]:
-    """Destroy a token and, with its file, all that descend from it. Unknown tokens are no error."""
-    named = context.fields.text("token")
-    if not named:
-        raise InvalidRequestError("missing token ID")
-    return _revoked(context.tokens.by_token(Secret.from_text(named)))
-
-
-def revoke_self(context: Context) -> Outcome[Response | None]:
-    """Destroy the caller's token."""
-    _, known = context.caller.require(own="revoke-self")
-    return _revoked(known)
-
-
-def revoke_accessor(context: Context) -> Outcome[Response | None]:
-    """Destroy the token with this accessor, without ever having seen it."""
-    known = _with_accessor(context)
-    if known is None:
-        return Outcome(reply=Response(warnings=("No token found with this accessor",)))
-    return _revoked(known)
-
-
-def _revoked(known: Known | None) -> Outcome[Response | None]:
-    if known is None:
-        return nothing()
-    return Outcome(reply=None, changes=(Remove(accessor=known.entry.accessor),))
-
-
-def accessors(context: Context) -> Outcome[Response | None]:
-    """The accessors of all tokens whose files are there, in no order."""
-    keys = list(context.tokens.records.accessors())
-    return Outcome(reply=Response(data={"keys": [*keys]})) if keys else nothing()
-
-
-def find(path: str) -> Route | None:
-    """The route of a path, when it is one of these."""
-    if path.startswith(_WITH_ROLE) and "/" not in path.removeprefix(_WITH_ROLE):
-        return Route(handlers={_WRITE: create_with_role})
-    return ROUTES.get(path)
-
-
-_WRITE, _READ, _LIST = Operation.WRITE, Operation.READ, Operation.LIST
+_WRITE = Operation.WRITE
 
 ROUTES = {
     "auth/token/create": Route(handlers={_WRITE: create}, fields=_CREATE_FIELDS),
     "auth/token/create-orphan": Route(handlers={_WRITE: create_orphan}, fields=_CREATE_FIELDS),
-    "auth/token/lookup": Route(handlers={_WRITE: lookup, _READ: lookup}, fields=("token",)),
-    "auth/token/lookup-self": Route(
-        handlers={_WRITE: lookup_self, _READ: lookup_self}, fields=("token",)
-    ),
-    "auth/token/lookup-accessor": Route(handlers={_WRITE: lookup_accessor}, fields=("accessor",)),
-    "auth/token/revoke": Route(handlers={_WRITE: revoke}, fields=("token",)),
-    "auth/token/revoke-self": Route(handlers={_WRITE: revoke_self}, fields=()),
-    "auth/token/revoke-accessor": Route(handlers={_WRITE: revoke_accessor}, fields=("accessor",)),
-    "auth/token/accessors": Route(handlers={_LIST: accessors}, fields=(), needs_sudo=True),
     "auth/peer/login": Route(handlers={_WRITE: login}, fields=(), needs_caller=False),
 }
+FOLDERS = {"auth/token/create/": Route(handlers={_WRITE: create_with_role})}

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.outcome import Remove
+from cubbyd.core.policy import Policy
 from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry, TokenType
 from cubbyd.core.token_text import Prefix
 from cubbyd.errors import IntegrityError
@@ -47,6 +48,28 @@ class Records(Protocol):
 
     def accessors(self) -> Iterator[Accessor]:
         """Every token's accessor, in no order."""
+        ...
+
+    def policy(self, name: str) -> Policy | None:
+        """A policy that somebody wrote, or None."""
+        ...
+
+    def policy_names(self) -> list[str]:
+        """The policies that somebody wrote, sorted."""
+        ...
+
+    @property
+    def policies_version(self) -> int:
+        """Another number after each change of a policy."""
+        ...
+
+    @property
+    def is_tidying(self) -> bool:
+        """Whether every file is being looked at."""
+        ...
+
+    def random(self, size: int) -> bytes:
+        """So many bytes that nobody can guess."""
         ...
 
     def mint(self, prefix: Prefix) -> tuple[Secret, Accessor]:

@@ -128,9 +128,7 @@ def wrapped(
 
     Raises:
         TooLargeError: The answer does not fit a cubbyhole.
-        QuotaExceededError: The peer has too many tokens.
     """
-    context.check_token_quota()
     inner = codec.encode(response.to_map())
     contents = codec.encode({RESPONSE: inner})
     limit = context.rules.max_cubbyhole_bytes
@@ -168,6 +166,7 @@ def wrap_reply(context: Context, outcome: Outcome[Response]) -> Outcome[Response
     response = outcome.reply
     if not context.wrap_ttl or response.is_empty or response.wrap_info:
         return outcome
+    context.check_token_quota(coming=sum(isinstance(each, Put) for each in outcome.changes))
     path: str = context.path
     if context.request.operation is Operation.LIST and not path.endswith("/"):
         path += "/"
@@ -201,9 +200,10 @@ def _spent(context: Context) -> tuple[Remove, ...]:
 
 WRAP = Route(handlers={Operation.WRITE: wrap})
 LOOKUP = Route(
+    is_about_wrapping=True,
     handlers={Operation.WRITE: lookup, Operation.READ: lookup},
     fields=("token",),
     needs_caller=False,
 )
-UNWRAP = Route(handlers={Operation.WRITE: unwrap})
-REWRAP = Route(handlers={Operation.WRITE: rewrap})
+UNWRAP = Route(is_about_wrapping=True, handlers={Operation.WRITE: unwrap})
+REWRAP = Route(is_about_wrapping=True, handlers={Operation.WRITE: rewrap})

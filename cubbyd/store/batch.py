@@ -16,6 +16,8 @@ class Write:
 
     name: str
     data: bytes = field(repr=False)
+    group: str | None = None
+    """What settles together with others; None: the name by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Unlink:
     """Take a name away."""
 
     name: str
+    group: str | None = None
+    """As above."""
 
 
 FileChange: TypeAlias = Write | Unlink

@@ -114,7 +114,7 @@ class GroupCommit:
             RefusedError: The disk would not; the phases before are done, those after are not.
             StoreError: Nobody knows what is on disk.
         """
-        names = {change.name for job in phases for change in job}
+        names = {change.group or change.name for job in phases for change in job}
         for name in names:
             self.check_settled(name)
         settled = trio.Event()

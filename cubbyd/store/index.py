@@ -32,6 +32,8 @@ class Index:
         self._by_uid: Counter[int] = Counter()
         self._deadlines: list[tuple[Timestamp, Accessor]] = []
         self._lost: set[Accessor] = set()
+        self._stubs: set[Accessor] = set()
+        self._is_whole = False
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -48,8 +50,9 @@ class Index:
         return self._by_uid[uid]
 
     def put(self, entry: TokenEntry) -> bool:
-        """Take note of a new or changed file; tells whether the next deadline came nearer."""
+        """Take note of a new or changed file; tells whether something is due sooner by that."""
         accessor = entry.accessor
+        known = len(self._lost)
         before = self._lines.get(accessor)
         if before is not None:
             self._forget(accessor, before)
@@ -57,25 +60,35 @@ class Index:
             entry.parent, entry.expires_at, entry.creator.uid, entry.type is TokenType.STUB
         )
         self._lines[accessor] = line
-        self._by_uid[line.uid] += 1
+        if line.is_stub:
+            self._stubs.add(accessor)
+        else:
+            self._by_uid[line.uid] += 1
         if line.parent is not None:
             self._children.setdefault(line.parent, set()).add(accessor)
-        if line.expires_at is None or (before and before.expires_at == line.expires_at):
-            return False
-        nearer = not self._deadlines or line.expires_at < self._deadlines[0][0]
-        heappush(self._deadlines, (line.expires_at, accessor))
-        return nearer
+        if line.is_stub:
+            self._lose_if_lonely(accessor)
+        is_nearer = False
+        if line.expires_at is not None and not (before and before.expires_at == line.expires_at):
+            is_nearer = not self._deadlines or line.expires_at < self._deadlines[0][0]
+            heappush(self._deadlines, (line.expires_at, accessor))
+        return is_nearer or len(self._lost) > known
 
     def remove(self, accessor: Accessor) -> bool:
-        """Take note of a destroyed file; tells whether children are left to be destroyed."""
+        """Take note of a destroyed file; tells whether that makes others due."""
         line = self._lines.pop(accessor, None)
         self._lost.discard(accessor)
+        known = len(self._lost)
         if line is not None:
             self._forget(accessor, line)
-        children = self._children.get(accessor)
-        if children:
-            self._lost |= children
-        return bool(children)
+        self._lost |= self._children.get(accessor, set())
+        return len(self._lost) > known
+
+    def finish(self) -> None:
+        """Every file is known now: a stub that none of them names is of no use any more."""
+        self._is_whole = True
+        for stub in self._stubs:
+            self._lose_if_lonely(stub)
 
     def lose(self, accessor: Accessor) -> None:
         """Take note of a file whose parent's file is proven to be absent."""
@@ -115,12 +128,19 @@ class Index:
             heappop(self._deadlines)  # changed or gone since
         return None
 
+    def _lose_if_lonely(self, stub: Accessor) -> None:
+        if self._is_whole and not self._children.get(stub):
+            self._lost.add(stub)
+
     def _forget(self, accessor: Accessor, line: _Line) -> None:
-        self._by_uid[line.uid] -= 1
-        if not self._by_uid[line.uid]:
-            del self._by_uid[line.uid]
+        if line.is_stub:
+            self._stubs.discard(accessor)
+        else:
+            self._by_uid[line.uid] -= 1
         siblings = self._children.get(line.parent) if line.parent is not None else None
         if siblings is not None and line.parent is not None:
             siblings.discard(accessor)
             if not siblings:
                 del self._children[line.parent]
+                if line.parent in self._stubs:
+                    self._lose_if_lonely(line.parent)

@@ -9,20 +9,23 @@ the whole of locking: exclusive for the files that a request changes, free for a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 from cubbyd.clock import Timestamp
-from cubbyd.core.outcome import Change, Put, Remove
-from cubbyd.core.token import Accessor, TokenEntry, is_accessor
+from cubbyd.core.outcome import Change, Put, PutPolicy, Remove, RemovePolicy, Tidy
+from cubbyd.core.policy import Policy
+from cubbyd.core.token import Accessor, TokenEntry, TokenType, is_accessor
 from cubbyd.core.token_text import RANDOM_BYTES, Prefix, token_text
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.errors import RefusedError
 from cubbyd.secret import Secret
-from cubbyd.store import record
+from cubbyd.store import policy_record, record
 from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import STAGED_PREFIX, Files
 from cubbyd.store.index import Index
+from cubbyd.store.policies import LOCK as POLICIES
+from cubbyd.store.policies import Policies
 from cubbyd.store.record import Record
 from cubbyd.store.sealed_file import Random
 
@@ -43,8 +46,12 @@ class Store:
         self._commit = commit
         self._random = random
         self._index = Index()
+        self._policies = Policies(keys)
         self._coming: Counter[int] = Counter()
         self._on_sooner: Callable[[], None] = lambda: None
+        self._on_tidy: Callable[[], None] = lambda: None
+        self.is_tidying = False
+        """Whether every file is being looked at."""
 
     # Reading
 
@@ -79,6 +86,31 @@ class Store:
         token = token_text(prefix, self._random(RANDOM_BYTES))
         return token, self.accessor(token)
 
+    def random(self, size: int) -> bytes:
+        """So many bytes that nobody can guess."""
+        return self._random(size)
+
+    def policy(self, name: str) -> Policy | None:
+        """A policy that somebody wrote, or None.
+
+        Raises:
+            InFlightError: A policy is being changed.
+            IntegrityError: It is there, and cannot be read.
+        """
+        self._commit.check_settled(POLICIES)
+        return self._policies.get(name)
+
+    def policy_names(self) -> list[str]:
+        """The policies that somebody wrote, sorted."""
+        self._commit.check_settled(POLICIES)
+        return self._policies.names()
+
+    @property
+    def policies_version(self) -> int:
+        """Another number after each change of a policy. Raises InFlightError during one."""
+        self._commit.check_settled(POLICIES)
+        return self._policies.version
+
     # Changing
 
     async def commit(self, phases: Sequence[Sequence[Change]]) -> None:
@@ -88,11 +120,14 @@ class Store:
         are in flight: what was decided on holds.
 
         Raises:
-            InFlightError: One of them is being changed; whoever looked before has not met this.
+            InFlightError: Somebody else is changing one of the records; nothing was done.
             RefusedError: The disk would not.
             StoreError: Nobody knows what is on disk.
         """
-        jobs: list[Job] = [[self._sealed(change) for change in phase] for phase in phases]
+        jobs: list[Job] = [
+            [self._sealed(change) for change in phase if not isinstance(change, Tidy)]
+            for phase in phases
+        ]
         coming = Counter(
             change.entry.creator.uid
             for phase in phases
@@ -105,30 +140,51 @@ class Store:
         finally:
             self._coming.subtract(coming)
 
-    def _sealed(self, change: Change) -> FileChange:
-        if isinstance(change, Remove):
-            return Unlink(change.accessor)
+    def _sealed(self, change: Put | Remove | PutPolicy | RemovePolicy) -> FileChange:
+        match change:
+            case Put():
+                new = self._next_version(change)
+                return Write(change.accessor, record.encode(new, self._keys, self._random))
+            case Remove():
+                return Unlink(change.accessor)
+            case PutPolicy():
+                file = policy_record.encode(change.policy, self._keys, self._random)
+                name = policy_record.file_name(change.policy.name, self._keys)
+                return Write(name, file, group=POLICIES)
+            case RemovePolicy():
+                return Unlink(policy_record.file_name(change.name, self._keys), group=POLICIES)
+            case _:
+                assert_never(change)
+
+    def _next_version(self, change: Put) -> Record:
+        entry = change.entry
+        if entry.type is TokenType.STUB:
+            return Record(entry=entry)  # whatever the token had goes with it
         if change.cubbyhole is not None:
-            new = record.with_contents(
-                change.entry, change.cubbyhole.token, change.cubbyhole.contents, self._random
-            )
-        else:
-            old = self._read(change.accessor)
-            new = Record(
-                entry=change.entry,
-                file_key=old.file_key if old else None,
-                sealed=old.sealed if old else b"",
-            )
-        return Write(change.accessor, record.encode(new, self._keys, self._random))
+            token, contents = change.cubbyhole.token, change.cubbyhole.contents
+            return record.with_contents(entry, token, contents, self._random)
+        old = self._read(entry.accessor)
+        if old is None:
+            return Record(entry=entry)
+        return Record(entry=entry, file_key=old.file_key, sealed=old.sealed)
 
     def _note(self, changes: Sequence[Change]) -> None:
-        """Bring the index up to date with what has just become durable."""
+        """Bring what is in memory up to date with what has just become durable."""
         sooner = False
         for change in changes:
-            if isinstance(change, Put):
-                sooner |= self._note_put(change.entry)
-            else:
-                sooner |= self._index.remove(change.accessor)
+            match change:
+                case Put():
+                    sooner |= self._note_put(change.entry)
+                case Remove():
+                    sooner |= self._index.remove(change.accessor)
+                case PutPolicy():
+                    self._policies.put(change.policy)
+                case RemovePolicy():
+                    self._policies.remove(change.name)
+                case Tidy():
+                    self._on_tidy()
+                case _:
+                    assert_never(change)
         if sooner:
             self._on_sooner()
 
@@ -158,10 +214,14 @@ class Store:
         """Have this called, in place of what was, when the next deadline comes nearer."""
         self._on_sooner = wake
 
+    def call_when_tidied(self, look: Callable[[], None]) -> None:
+        """Have this called, in place of what was, when somebody wants every file looked at."""
+        self._on_tidy = look
+
     # Starting
 
-    def sweep(self) -> None:
-        """Take away what a crash left half-written; before the first request, not beside it.
+    def prepare(self) -> None:
+        """Take away what a crash left half-written, and read the policies: before any request.
 
         Raises:
             OSError: The disk will not.
@@ -169,12 +229,14 @@ class Store:
         for name in self._files.names():
             if name.startswith(STAGED_PREFIX):
                 self._files.remove(name)
+        self._policies.load(self._files)
 
     def indexing(self) -> Iterator[None]:
         """Open every file's metadata, and pause after each few, so that requests get through.
 
         Files that do not open are reported, and left where they are.
         """
+        self.is_tidying = True
         accessors = [Accessor(name) for name in self._files.names() if is_accessor(name)]
         damaged = 0
         for number, accessor in enumerate(accessors):
@@ -182,6 +244,8 @@ class Store:
             if number % INDEX_BATCH == 0:
                 yield
         self._index_orphans()
+        self._index.finish()
+        self.is_tidying = False
         self._on_sooner()
         if damaged:
             _log.error("%d token file(s) do not open; each was named above, none changed", damaged)

@@ -4,10 +4,20 @@ One suite, both shells.
 """
 
 import inspect
+from dataclasses import replace
 
 import pytest
 
-from cubbyd.client import AsyncClient, Auth, Client, Operation, Secret, WrapInfo, calls
+from cubbyd.client import (
+    AsyncClient,
+    Auth,
+    Client,
+    Operation,
+    OutcomeUnknownError,
+    Secret,
+    WrapInfo,
+    calls,
+)
 from cubbyd.client.calls import WrappingLookup
 from cubbyd.errors import PermissionDeniedError
 from cubbyd.messages import Response
@@ -31,6 +41,7 @@ AUTH = Auth(
     orphan=False,
     num_uses=0,
 )
+UNTOLD = replace(AUTH, client_token=Secret(b""))
 LOOKUP = {"creation_path": "a/b", "creation_time": "2026-11-22T01:17:41Z", "creation_ttl": 60}
 READ, WRITE, LIST, DELETE = Operation.READ, Operation.WRITE, Operation.LIST, Operation.DELETE
 NOTHING = Response()
@@ -72,6 +83,85 @@ OPERATIONS = [
         (LIST, "auth/token/accessors", None),
         Response(data={"keys": ["ab"]}),
         ["ab"],
+    ),
+    (
+        "revoke_orphan",
+        [OTHER],
+        (WRITE, "auth/token/revoke-orphan", {"token": OTHER}),
+        NOTHING,
+        None,
+    ),
+    (
+        "renew_token",
+        [OTHER, "2h"],
+        (WRITE, "auth/token/renew", {"token": OTHER, "increment": "2h"}),
+        Response(auth=AUTH),
+        AUTH,
+    ),
+    (
+        "renew_self",
+        [60],
+        (WRITE, "auth/token/renew-self", {"increment": 60}),
+        Response(auth=AUTH),
+        AUTH,
+    ),
+    (
+        "renew_accessor",
+        ["ab", 0],
+        (WRITE, "auth/token/renew-accessor", {"accessor": "ab", "increment": 0}),
+        Response(auth=UNTOLD),
+        UNTOLD,
+    ),
+    ("tidy", [], (WRITE, "auth/token/tidy", None), Response(status=202, warnings=("w",)), None),
+    (
+        "capabilities_self",
+        [["a", "b"]],
+        (WRITE, "sys/capabilities-self", {"paths": ["a", "b"]}),
+        Response(data={"a": ["read"], "b": ["deny"]}),
+        {"a": ["read"], "b": ["deny"]},
+    ),
+    (
+        "capabilities_accessor",
+        ["ab", ("a",)],
+        (WRITE, "sys/capabilities-accessor", {"accessor": "ab", "paths": ["a"]}),
+        Response(data={"a": ["root"], "capabilities": ["root"]}),
+        {"a": ["root"]},
+    ),
+    (
+        "list_policies",
+        [],
+        (LIST, "sys/policies/acl", None),
+        Response(data={"keys": ["default"]}),
+        ["default"],
+    ),
+    (
+        "read_policy",
+        ["p"],
+        (READ, "sys/policies/acl/p", None),
+        Response(data={"name": "p", "policy": "{}", "version": 1}),
+        "{}",
+    ),
+    (
+        "write_policy",
+        ["p", "{}"],
+        (WRITE, "sys/policies/acl/p", {"policy": "{}"}),
+        NOTHING,
+        None,
+    ),
+    ("delete_policy", ["p"], (DELETE, "sys/policies/acl/p", None), NOTHING, None),
+    (
+        "random",
+        [16],
+        (WRITE, "sys/tools/random", {"bytes": 16}),
+        Response(data={"random_bytes": "AAEC"}),
+        "AAEC",
+    ),
+    (
+        "hash",
+        [b"\xfb\xff"],
+        (WRITE, "sys/tools/hash", {"input": "+/8="}),
+        Response(data={"sum": "c0ffee"}),
+        "c0ffee",
     ),
     (
         "lookup_wrapping",
@@ -151,6 +241,105 @@ async def test_a_token_is_created_with_the_options_that_were_given_and_no_others
     assert request.path == "auth/token/create"
     assert request.data == {"policies": ["default"], "ttl": "1h", "meta": {"job": "x"}}
     assert auth == AUTH
+
+
+async def test_an_orphan_is_created_where_a_policy_can_allow_it(shell, daemon):
+    daemon.handler = lambda _request: Response(auth=AUTH)
+
+    assert await shell.do("create_orphan", ttl=60) == AUTH
+
+    (request,) = daemon.requests
+    assert (request.operation, request.path) == (WRITE, "auth/token/create-orphan")
+    assert request.data == {"ttl": 60}
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "data"),
+    [
+        ("renew_token", [OTHER], {"token": OTHER}),
+        ("renew_self", [], None),
+        ("renew_accessor", ["ab"], {"accessor": "ab"}),
+    ],
+)
+async def test_a_renewal_without_an_increment_leaves_it_to_the_daemon(
+    shell, daemon, method, arguments, data
+):
+    daemon.handler = lambda _request: Response(auth=AUTH)
+
+    await shell.do(method, *arguments)
+
+    assert [request.data for request in daemon.requests] == [data]
+
+
+async def test_the_capabilities_of_another_token_are_asked_for(shell, daemon):
+    """Its token stands in the data; the client's own asks."""
+    daemon.handler = lambda _request: Response(data={"a": ["read"], "capabilities": ["read"]})
+    shell.open(OWN)
+
+    assert await shell.do("capabilities", ["a"], token=Secret(OTHER.encode())) == {"a": ["read"]}
+
+    (request,) = daemon.requests
+    assert (request.path, request.data) == ("sys/capabilities", {"paths": ["a"], "token": OTHER})
+    assert request.token == Secret(OWN.encode())
+
+
+@pytest.mark.parametrize("paths", [["capabilities"], "capabilities"])
+async def test_a_path_may_be_called_capabilities(shell, daemon, paths):
+    """One text is one path, not as many as it has letters."""
+    daemon.handler = lambda _request: Response(data={"capabilities": ["deny"]})
+
+    assert await shell.do("capabilities_self", paths) == {"capabilities": ["deny"]}
+
+    assert [request.data for request in daemon.requests] == [{"paths": ["capabilities"]}]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "options", "data"),
+    [
+        ("random", [], {}, None),
+        ("random", [], {"encoding": "hex"}, {"format": "hex"}),
+        (
+            "hash",
+            [b""],
+            {"algorithm": "sha2-512", "encoding": "base64"},
+            {"input": "", "algorithm": "sha2-512", "format": "base64"},
+        ),
+    ],
+)
+async def test_a_tool_is_told_what_was_said_and_no_more(
+    shell, daemon, method, arguments, options, data
+):
+    daemon.handler = lambda _request: Response(data={"random_bytes": "00", "sum": "00"})
+
+    assert await shell.do(method, *arguments, **options) == "00"
+
+    assert [request.data for request in daemon.requests] == [data]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("renew_self", []),
+        ("list_policies", []),
+        ("read_policy", ["p"]),
+        ("random", []),
+        ("capabilities_self", [["a"]]),
+    ],
+)
+async def test_an_answer_of_another_kind_is_told(shell, daemon, method, arguments):
+    daemon.handler = lambda _request: Response(data={"policy": 1, "random_bytes": b"", "a": "read"})
+
+    with pytest.raises(OutcomeUnknownError, match="its answer is unexpected"):
+        await shell.do(method, *arguments)
+
+
+async def test_a_password_is_wrapped_before_anybody_sees_it(shell, daemon):
+    daemon.handler = lambda _request: Response(wrap_info=WRAP_INFO)
+
+    assert await shell.do("wrapped", calls.random(24), "60s") == WRAP_INFO
+
+    (request,) = daemon.requests
+    assert (request.path, request.wrap_ttl) == ("sys/tools/random", "60s")
 
 
 async def test_any_call_can_be_wrapped(shell, daemon):

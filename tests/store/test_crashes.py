@@ -85,7 +85,7 @@ async def outcomes(phases, **wrong):
         was_told = await carry_out(files, phases)
         for state in files.states_after_crash():
             house = StoreHouse(CrashableFiles(state))
-            house.store.sweep()
+            house.store.prepare()
             left = [name for name in house.files.names() if name.startswith("staged-")]
             yield was_told, records(house), left
 

@@ -27,6 +27,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.index = Index()
         self.entries = {}
         self.lost = set()
+        self.is_whole = False
         self.now = EPOCH
         self.told = NEVER
         """When whoever asked for the next deadline wakes up, if nothing came nearer since."""
@@ -47,23 +48,34 @@ class IndexMachine(RuleBasedStateMachine):
             type=kind,
         )
 
+        before = set(self.lost)
         nearer = self.index.put(entry)
 
         self.entries[entry.accessor] = entry
-        assert nearer or self.next_expiry() >= self.told
+        self.lose_lonely_stubs()
+        assert nearer or (self.next_expiry() >= self.told and self.lost == before)
         if nearer:
-            self.told = self.next_expiry()
+            self.told = self.next_due()
 
     @rule(name=numbers)
     def remove(self, name):
         gone = accessor(name)
         children = {key for key, each in self.entries.items() if each.parent == gone}
 
-        has_children = self.index.remove(gone)
+        before = self.lost - {gone}
+        makes_others_due = self.index.remove(gone)
 
         self.entries.pop(gone, None)
         self.lost = (self.lost | children) - {gone}
-        assert has_children == bool(children - {gone})
+        self.lose_lonely_stubs()
+        assert makes_others_due == (self.lost > before)
+
+    @rule()
+    def finish(self):
+        self.index.finish()
+
+        self.is_whole = True
+        self.lose_lonely_stubs()
 
     @rule(name=numbers)
     def lose(self, name):
@@ -79,7 +91,7 @@ class IndexMachine(RuleBasedStateMachine):
     def ask_for_the_next_deadline(self):
         deadline = self.index.next_deadline()
 
-        self.told = -NEVER if self.lost else self.next_expiry()
+        self.told = self.next_due()
         assert deadline == (None if self.told == NEVER else self.told)
 
     @rule(at_most=st.integers(1, 8))
@@ -106,7 +118,11 @@ class IndexMachine(RuleBasedStateMachine):
     @invariant()
     def it_counts_by_uid(self):
         for uid in range(4):
-            made = [each for each in self.entries.values() if each.creator.uid == uid]
+            made = [
+                each
+                for each in self.entries.values()
+                if each.creator.uid == uid and each.type is TokenType.SERVICE
+            ]
             assert self.index.tokens_of(uid) == len(made)
 
     @invariant()
@@ -116,6 +132,15 @@ class IndexMachine(RuleBasedStateMachine):
             if entry.parent is not None:
                 families.setdefault(entry.parent, set()).add(each)
         assert dict(self.index.parents()) == families
+
+    def lose_lonely_stubs(self):
+        parents = {each.parent for each in self.entries.values()}
+        for each, entry in self.entries.items():
+            if self.is_whole and entry.type is TokenType.STUB and each not in parents:
+                self.lost.add(each)
+
+    def next_due(self):
+        return -NEVER if self.lost else self.next_expiry()
 
     def all_due(self):
         expired = {each for each, entry in self.entries.items() if entry.has_expired(self.now)}

@@ -191,7 +191,7 @@ async def test_the_sweep_takes_what_was_half_written_and_nothing_else(house):
     house.files.stage(b"")
     house.files.files["keyring"] = b"keys"
 
-    house.store.sweep()
+    house.store.prepare()
 
     assert sorted(house.files.names()) == [entry.accessor, "keyring"]
 

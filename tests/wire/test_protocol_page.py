@@ -10,7 +10,8 @@ from strategies import PEER
 from cubbyd import codec, locations
 from cubbyd.core.token_text import Prefix, token_text
 from cubbyd.errors import REFUSALS, WireError, refusal
-from cubbyd.logical import cubbyhole, sys, token
+from cubbyd.logical import cubbyhole
+from cubbyd.logical.routes import FOLDERS, ROUTES
 from cubbyd.messages import Operation, Response
 from cubbyd.secret import Secret
 from cubbyd.settings import LimitSettings
@@ -120,7 +121,8 @@ def test_the_settings_are_the_daemons():
 
 def test_the_paths_are_the_routers():
     listed = {path.strip("`"): operations for path, operations, _ in table("Paths", "path")}
-    routes = {**sys.ROUTES, **token.ROUTES, "cubbyhole/<path>": cubbyhole.ROUTE}
+    folders = {f"{folder}<name>": route for folder, route in FOLDERS.items()}
+    routes = {**ROUTES, **folders, "cubbyhole/<path>": cubbyhole.ROUTE}
     assert listed.pop("cubbyhole/response") == "read"
     assert {path: set(operations.split()) for path, operations in listed.items()} == {
         path: {operation.value for operation in route.handlers} for path, route in routes.items()

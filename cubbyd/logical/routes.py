@@ -1,0 +1,44 @@
+"""What happens at each path: the one table of the API."""
+
+from typing import Final
+
+from cubbyd.core.path import Path
+from cubbyd.errors import UnsupportedPathError, multierror
+from cubbyd.logical import cubbyhole, lookup, policy, renewal, revocation, sys, token, tools
+from cubbyd.logical.context import Route
+from cubbyd.messages import Operation
+
+ROUTES: Final = {
+    **sys.ROUTES,
+    **policy.ROUTES,
+    **tools.ROUTES,
+    **token.ROUTES,
+    **lookup.ROUTES,
+    **renewal.ROUTES,
+    **revocation.ROUTES,
+}
+"""By the whole path."""
+
+FOLDERS: Final = {**policy.FOLDERS, **tools.FOLDERS, **token.FOLDERS}
+"""By all but the path's last name, which is the handler's to read."""
+
+_MOUNTS: Final = (cubbyhole.MOUNT, "sys/", "auth/token/", "auth/peer/")
+
+
+def find(operation: Operation, path: Path) -> Route | None:
+    """The route of a path, or None when there is nothing."""
+    if path.startswith(cubbyhole.MOUNT) or path == cubbyhole.MOUNT[:-1]:
+        return cubbyhole.ROUTE
+    if operation is Operation.LIST:
+        # What is listed is a folder, with or without its slash; nothing else of that name is meant.
+        route = ROUTES.get(path.removesuffix("/"))
+        return route if route is not None and operation in route.handlers else None
+    folder, _, name = path.rpartition("/")
+    return ROUTES.get(path) or (FOLDERS.get(folder + "/") if name else None)
+
+
+def nowhere(path: Path) -> UnsupportedPathError:
+    """What to say of a path without a route."""
+    if path.startswith(_MOUNTS):
+        return UnsupportedPathError(multierror("unsupported path"))
+    return UnsupportedPathError(f'no handler for route "{path}". route entry not found.')

@@ -1,0 +1,77 @@
+"""sys/tools/*: random bytes and hashes. Wrapped, random bytes are a password nobody has seen."""
+
+import base64
+import binascii
+import hashlib
+from typing import Final
+
+from cubbyd.core.outcome import Outcome
+from cubbyd.errors import InvalidRequestError
+from cubbyd.logical.context import Context, Route
+from cubbyd.messages import Operation, Response
+
+RANDOM, HASH = "sys/tools/random", "sys/tools/hash"
+
+DEFAULT_RANDOM_BYTES: Final = 32
+MAX_RANDOM_BYTES: Final = 128 * 1024
+"""OpenBao's bound."""
+
+_ALGORITHMS: Final = {
+    f"{family}-{bits}": f"{prefix}{bits}"
+    for family, prefix in (("sha2", "sha"), ("sha3", "sha3_"))
+    for bits in (224, 256, 384, 512)
+}
+
+
+def random(context: Context) -> Outcome[Response | None]:
+    """So many random bytes, as base64 or hex text."""
+    fields = context.fields
+    named = context.path.removeprefix(RANDOM).strip("/")
+    size = _size(named) if named else fields.integer("bytes", default=DEFAULT_RANDOM_BYTES)
+    if size < 1:
+        raise InvalidRequestError("'bytes' cannot be less than 1")
+    if size > MAX_RANDOM_BYTES:
+        raise InvalidRequestError(f"'bytes' should be less than {MAX_RANDOM_BYTES}")
+    form = fields.text("format") or "base64"
+    if form not in ("hex", "base64"):
+        raise InvalidRequestError(
+            f'unsupported encoding format "{form}"; must be "hex" or "base64"'
+        )
+    drawn = context.tokens.records.random(size)
+    return Outcome(reply=Response(data={"random_bytes": _encoded(drawn, form)}))
+
+
+def _size(named: str) -> int:
+    if not named.isdecimal():
+        raise InvalidRequestError(f"error parsing url-supplied byte count: {named[:20]!r}")
+    return int(named[:20])
+
+
+def hash_(context: Context) -> Outcome[Response | None]:
+    """The digest of base64 input, as hex or base64 text."""
+    fields = context.fields
+    try:
+        data = base64.b64decode(fields.text("input"), validate=True)
+    except binascii.Error:
+        raise InvalidRequestError("unable to decode input as base64: illegal base64 data") from None
+    form = fields.text("format") or "hex"
+    if form not in ("hex", "base64"):
+        raise InvalidRequestError(f'unsupported encoding format {form}; must be "hex" or "base64"')
+    named = context.path.removeprefix(HASH).strip("/")
+    algorithm = named or fields.text("algorithm") or "sha2-256"
+    if algorithm not in _ALGORITHMS:
+        raise InvalidRequestError(f"unsupported algorithm {algorithm}")
+    digest = hashlib.new(_ALGORITHMS[algorithm], data).digest()
+    return Outcome(reply=Response(data={"sum": _encoded(digest, form)}))
+
+
+def _encoded(data: bytes, form: str) -> str:
+    return data.hex() if form == "hex" else base64.b64encode(data).decode()
+
+
+_RANDOM = Route(handlers={Operation.WRITE: random}, fields=("bytes", "format", "source"))
+_HASH = Route(handlers={Operation.WRITE: hash_}, fields=("algorithm", "format", "input"))
+
+ROUTES: Final = {RANDOM: _RANDOM, HASH: _HASH}
+FOLDERS: Final = {f"{RANDOM}/": _RANDOM, f"{HASH}/": _HASH}
+"""What follows names the number of bytes, or the algorithm."""

@@ -1,0 +1,82 @@
+"""All policies, in memory: they are few, every request asks for them, and none is a secret."""
+
+import logging
+from typing import Final
+
+from cubbyd.core.policy import Policy
+from cubbyd.crypto.keys import RootKeys
+from cubbyd.errors import IntegrityError, RefusedError
+from cubbyd.store import policy_record
+from cubbyd.store.batch import refused
+from cubbyd.store.files import Files
+
+LOCK: Final = "policies"
+"""The name under which all policies' files are in flight together: a change acts on all requests
+that come after it, so none may be decided while it is on its way."""
+
+_log = logging.getLogger(__name__)
+
+
+class Policies:
+    """What the store's policy files say."""
+
+    def __init__(self, keys: RootKeys) -> None:
+        self._keys = keys
+        self._by_name: dict[str, Policy] = {}
+        self._damaged: dict[str, RefusedError] = {}
+        self.version = 0
+        """Another number after each change."""
+
+    def load(self, files: Files) -> None:
+        """Read them all, before the first request.
+
+        One that does not open is reported and left where it is; whoever depends on it is refused.
+
+        Raises:
+            OSError: The directory cannot be listed.
+        """
+        for name in files.names():
+            if not name.startswith(policy_record.PREFIX):
+                continue
+            try:
+                file = files.read(name)
+                policy = policy_record.decode(file or b"", name, self._keys)
+                if policy_record.file_name(policy.name, self._keys) != name:
+                    raise IntegrityError("a policy's file has another's name")
+            except OSError as error:
+                self._spoil(name, refused(error))
+            except RefusedError as error:
+                self._spoil(name, error)
+            else:
+                self._by_name[policy.name] = policy
+
+    def get(self, name: str) -> Policy | None:
+        """A policy that somebody wrote, or None.
+
+        Raises:
+            IntegrityError: It is there and does not open. The other policies are not concerned.
+        """
+        found = self._by_name.get(name)
+        if found is None and self._damaged:
+            problem = self._damaged.get(policy_record.file_name(name, self._keys))
+            if problem is not None:
+                raise IntegrityError(f'policy "{name}": {problem}')
+        return found
+
+    def names(self) -> list[str]:
+        """Those that somebody wrote, sorted."""
+        return sorted(self._by_name)
+
+    def put(self, policy: Policy) -> None:
+        """Take note of a policy that is durable now."""
+        self._by_name[policy.name] = policy
+        self.version += 1
+
+    def remove(self, name: str) -> None:
+        """Take note of a policy that is durably gone."""
+        self._by_name.pop(name, None)
+        self.version += 1
+
+    def _spoil(self, name: str, problem: RefusedError) -> None:
+        _log.error("policy file %s: %s", name, problem)
+        self._damaged[name] = problem
