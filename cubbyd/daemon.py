@@ -143,6 +143,8 @@ def rules(settings: Settings) -> Rules:
         max_cubbyhole_bytes=limits.max_cubbyhole_bytes,
         max_tokens_per_uid=limits.max_tokens_per_uid,
         max_wrap_ttl=limits.max_wrap_ttl,
+        max_policies=limits.max_policies,
+        max_policy_bytes=limits.max_policy_bytes,
     )
 
 

@@ -121,6 +121,10 @@ class LimitSettings:
     """Of one token, encoded. A cubbyhole is rewritten whole, so this bounds what a write costs."""
     max_path_bytes: int = _set(4096, Number(64, 32 * KIB, "bytes"))
     """Of a request's path, in UTF-8: as in Linux."""
+    max_policies: int = _set(1000, Number(1, 100_000, "policies"))
+    """Written at once, by anybody; all are kept in memory."""
+    max_policy_bytes: int = _set(64 * KIB, Number(KIB, MIB, "bytes"))
+    """Of one policy's text, in UTF-8."""
     max_wrap_ttl: float = _set(768 * HOUR, Duration(1, 10 * 365 * DAY))
     """The longest that a wrapped response waits."""
     default_ttl: float = _set(768 * HOUR, Duration(1, 10 * 365 * DAY))

@@ -24,6 +24,9 @@ MAX_TOKENS_PER_UID: Final = 10_000
 """Default quota of live tokens that one uid had made, so that a guest cannot fill the disk."""
 MAX_WRAP_TTL: Final = 768 * 3600.0
 """Default longest life of a wrapping token, in seconds: OpenBao's longest life of any token."""
+MAX_METADATA_BYTES: Final = 16 * 1024
+"""What a new token's display name, policies and meta may have together, encoded. Every use of a
+token reads them; OpenBao has no bound but the size of a request."""
 MAX_POLICIES: Final = 1000
 """Default quota of policies: all of them are kept in memory."""
 MAX_POLICY_BYTES: Final = 64 * 1024

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from cubbyd import codec
 from cubbyd.core.creation import Lifetime, child_policies, display_name, lifetime
 from cubbyd.core.outcome import Outcome, Put
 from cubbyd.core.policy import ROOT
@@ -10,7 +11,7 @@ from cubbyd.core.token_text import Prefix
 from cubbyd.errors import InvalidRequestError
 from cubbyd.logical.access import Caller, find_policy
 from cubbyd.logical.auth import auth_of
-from cubbyd.logical.context import Context, Route
+from cubbyd.logical.context import MAX_METADATA_BYTES, Context, Route
 from cubbyd.messages import Operation, Response
 from cubbyd.secret import Secret
 
@@ -91,6 +92,7 @@ def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
         display_name=display_name(fields.text("display_name")),
         meta=fields.text_map("meta"),
     )
+    _check_size(entry)
     return _issued(context, entry, token, life.warnings)
 
 
@@ -116,6 +118,15 @@ def _check_caller(context: Context, *, has_sudo: bool) -> None:
         raise InvalidRequestError("root or sudo privileges required to create orphan token")
     if not has_sudo and fields.seconds("period"):
         raise InvalidRequestError("root or sudo privileges required to create periodic token")
+
+
+def _check_size(entry: TokenEntry) -> None:
+    size = len(codec.encode([entry.display_name, [*entry.policies], {**(entry.meta or {})}]))
+    if size > MAX_METADATA_BYTES:
+        raise InvalidRequestError(
+            f"display_name, policies and meta have {size} bytes together, and may have "
+            f"{MAX_METADATA_BYTES}"
+        )
 
 
 def _check_depth(caller: Caller) -> None:

@@ -30,6 +30,7 @@ from cubbyd.errors import (
 from cubbyd.secret import Secret
 from cubbyd.store.batch import Write, apply
 from cubbyd.store.files import DiskFiles, Files
+from cubbyd.store.policy_record import PREFIX as POLICY_PREFIX
 from cubbyd.store.sealed_file import Random
 
 KEYRING_NAME: Final = "keyring"
@@ -51,7 +52,7 @@ def load_or_create(files: Files, key_file: Path, random: Random) -> RootKeys:
     """
     try:
         file = files.read(KEYRING_NAME)
-        in_use = file is not None or any(is_accessor(name) for name in files.names())
+        in_use = file is not None or any(_holds(name) for name in files.names())
         wrapping_key = _read_key_file(key_file)
         if file is not None and wrapping_key is not None:
             return decode(file, wrapping_key)
@@ -68,6 +69,11 @@ def load_or_create(files: Files, key_file: Path, random: Random) -> RootKeys:
     except (RefusedError, StoreError) as error:
         raise StartError(str(error)) from None
     return keys
+
+
+def _holds(name: str) -> bool:
+    """Whether a name in the store is that of something sealed under its keys."""
+    return is_accessor(name) or name.startswith(POLICY_PREFIX)
 
 
 def encode(keys: RootKeys, wrapping_key: Secret, random: Random) -> bytes:
