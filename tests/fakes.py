@@ -28,6 +28,9 @@ class MemoryFiles:
     def read(self, name: str) -> bytes | None:
         return self.files.get(name)
 
+    def version(self, name: str) -> object:
+        return self.files.get(name)
+
     def stage(self, data: bytes) -> str:
         name = f"staged-{next(self._numbers)}"
         self.files[name] = data

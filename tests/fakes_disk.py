@@ -31,6 +31,11 @@ class FaultyFiles:
             raise OSError(self.unreadable[name], "the disk will not")
         return self.inner.read(name)
 
+    def version(self, name):
+        if name in self.unreadable:
+            raise OSError(self.unreadable[name], "the disk will not")
+        return self.inner.version(name)
+
     def stage(self, data):
         self._may_fail("stage")
         return self.inner.stage(data)
@@ -77,6 +82,9 @@ class CrashableFiles:
 
     def read(self, name):
         return self._names[name][0] if name in self._names else None
+
+    def version(self, name):
+        return self._names.get(name)
 
     def stage(self, data):
         name = f"staged-{next(self._numbers)}"

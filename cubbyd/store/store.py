@@ -8,7 +8,7 @@ the whole of locking: exclusive for the files that a request changes, free for a
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
 from cubbyd.clock import Timestamp
@@ -21,6 +21,7 @@ from cubbyd.errors import RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import policy_record, record
 from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
+from cubbyd.store.cache import RecordCache
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import STAGED_PREFIX, Files
 from cubbyd.store.index import Index
@@ -45,6 +46,7 @@ class Store:
         self._keys = keys
         self._commit = commit
         self._random = random
+        self._cache = RecordCache()
         self._index = Index()
         self._policies = Policies(keys)
         self._coming: Counter[int] = Counter()
@@ -68,7 +70,7 @@ class Store:
             BusyError: The system is short of a resource.
         """
         self._commit.check_settled(accessor)
-        return self._read(accessor)
+        return self._known(accessor)
 
     def tokens_of(self, uid: int) -> int:
         """How many live tokens this uid had made, as far as the index has come.
@@ -124,8 +126,9 @@ class Store:
             RefusedError: The disk would not.
             StoreError: Nobody knows what is on disk.
         """
+        written: dict[Accessor, Record] = {}
         jobs: list[Job] = [
-            [self._sealed(change) for change in phase if not isinstance(change, Tidy)]
+            [self._sealed(change, written) for change in phase if not isinstance(change, Tidy)]
             for phase in phases
         ]
         coming = Counter(
@@ -136,14 +139,16 @@ class Store:
         )
         self._coming.update(coming)
         try:
-            await self._commit.carry_out(jobs, lambda number: self._note(phases[number]))
+            await self._commit.carry_out(jobs, lambda number: self._note(phases[number], written))
         finally:
             self._coming.subtract(coming)
 
-    def _sealed(self, change: Put | Remove | PutPolicy | RemovePolicy) -> FileChange:
+    def _sealed(
+        self, change: Put | Remove | PutPolicy | RemovePolicy, written: dict[Accessor, Record]
+    ) -> FileChange:
         match change:
             case Put():
-                new = self._next_version(change)
+                written[change.accessor] = new = self._next_version(change)
                 return Write(change.accessor, record.encode(new, self._keys, self._random))
             case Remove():
                 return Unlink(change.accessor)
@@ -163,19 +168,24 @@ class Store:
         if change.cubbyhole is not None:
             token, contents = change.cubbyhole.token, change.cubbyhole.contents
             return record.with_contents(entry, token, contents, self._random)
-        old = self._read(entry.accessor)
+        old = self._known(entry.accessor)
         if old is None:
             return Record(entry=entry)
         return Record(entry=entry, file_key=old.file_key, sealed=old.sealed)
 
-    def _note(self, changes: Sequence[Change]) -> None:
-        """Bring what is in memory up to date with what has just become durable."""
+    def _note(self, changes: Sequence[Change], written: Mapping[Accessor, Record]) -> None:
+        """Bring what is in memory up to date with what has just become durable.
+
+        Until here the cache has what was there before, and nobody looks: the names are in flight.
+        """
         sooner = False
         for change in changes:
             match change:
                 case Put():
+                    self._keep(written[change.accessor])
                     sooner |= self._note_put(change.entry)
                 case Remove():
+                    self._cache.drop(change.accessor)
                     sooner |= self._index.remove(change.accessor)
                 case PutPolicy():
                     self._policies.put(change.policy)
@@ -276,6 +286,29 @@ class Store:
             return self._read(accessor) is None
         except RefusedError:
             return False
+
+    def _known(self, accessor: Accessor) -> Record | None:
+        """A record from memory, if its file is still the same, or else from disk."""
+        try:
+            version = self._files.version(accessor)
+        except OSError as error:
+            raise refused(error) from None
+        if version is None:
+            return None
+        found = self._cache.get(accessor, version)
+        if found is None:
+            found = self._read(accessor)
+            if found is not None:
+                self._cache.put(found, version)
+        return found
+
+    def _keep(self, written: Record) -> None:
+        """Remember what was just written, so that the next request need not read it."""
+        try:
+            version = self._files.version(written.entry.accessor)
+        except OSError:
+            return  # it is only a convenience
+        self._cache.put(written, version)
 
     def _read(self, accessor: Accessor) -> Record | None:
         try:

@@ -71,6 +71,16 @@ class TestEveryDirectory:
         assert files.read("a") == b"new"
         assert files.names() == ["a"]
 
+    def test_tells_another_version_after_each_change(self, files):
+        assert files.version("a") is None
+        files.publish(files.stage(b"old"), "a")
+        old = files.version("a")
+        assert files.version("a") == old
+
+        files.publish(files.stage(b"new"), "a")
+
+        assert files.version("a") not in (None, old)
+
     def test_removes_a_name(self, files):
         files.publish(files.stage(b"x"), "a")
         files.publish(files.stage(b"y"), "b")

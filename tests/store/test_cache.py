@@ -1,0 +1,64 @@
+"""Records in memory: never more than the bound, never other than the disk.
+
+- A record counts while its file has the version that it was read at.
+- What was used longest ago goes first.
+"""
+
+from dataclasses import replace
+
+import pytest
+from token_entries import accessor, an_entry
+
+from cubbyd.secret import Secret
+from cubbyd.store.cache import RECORD_BYTES, RecordCache
+from cubbyd.store.record import Record
+
+
+def a_record(name, size=100):
+    return Record(entry=an_entry(name), file_key=Secret(b"k"), sealed=bytes(size))
+
+
+@pytest.fixture
+def cache():
+    """Room for two records of a hundred bytes."""
+    return RecordCache(max_bytes=2 * (RECORD_BYTES + 100))
+
+
+def test_a_record_is_found_while_its_file_is_the_same(cache):
+    cache.put(a_record(1), "v1")
+
+    assert cache.get(accessor(1), "v1") == a_record(1)
+
+
+def test_a_record_of_a_file_that_changed_is_forgotten(cache):
+    cache.put(a_record(1), "v1")
+
+    assert cache.get(accessor(1), "v2") is None
+    assert cache.get(accessor(1), "v1") is None
+
+
+def test_what_was_used_longest_ago_goes_first(cache):
+    cache.put(a_record(1), "v")
+    cache.put(a_record(2), "v")
+    cache.get(accessor(1), "v")
+
+    cache.put(a_record(3), "v")
+
+    assert [bool(cache.get(accessor(name), "v")) for name in (1, 2, 3)] == [True, False, True]
+
+
+def test_a_record_that_alone_exceeds_the_bound_is_not_kept(cache):
+    cache.put(a_record(1, size=10_000), "v")
+
+    assert cache.get(accessor(1), "v") is None
+
+
+def test_a_newer_version_takes_the_place_of_the_older(cache):
+    cache.put(a_record(1), "v1")
+    cache.put(a_record(2), "v1")
+
+    newer = replace(a_record(1), sealed=bytes(50))
+    cache.put(newer, "v2")
+
+    assert cache.get(accessor(1), "v2") == newer
+    assert cache.get(accessor(2), "v1") == a_record(2)
