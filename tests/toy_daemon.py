@@ -19,6 +19,7 @@ from cubbyd.errors import (
 )
 from cubbyd.messages import Auth, Operation, Request, Response, WrapInfo
 from cubbyd.secret import Secret
+from cubbyd.value import Map
 
 OWN = token_text(Prefix.SERVICE, bytes(32)).reveal_text()
 FILES = {
@@ -86,35 +87,42 @@ class Toy:
         if request.path in TROUBLES:
             trouble = TROUBLES[request.path]
             raise trouble
-        match request.operation, request.path:
-            case Operation.READ, "sys/seal-status" | "sys/health":
-                return Response(
-                    request_id="r", data={"sealed": self.is_sealed, "version": "1.0", "t": 1}
-                )
-            case Operation.WRITE, "auth/token/create" | "auth/peer/login":
+        rooms = {"auth": self._auth, "sys": self._sys, "cubbyhole": self._in_cubbyhole}
+        room = rooms.get(request.path.partition("/")[0])
+        if room is None:
+            raise UnsupportedPathError
+        return room(request)
+
+    def _auth(self, request: Request) -> Response:
+        match request.path.removeprefix("auth/token/"):
+            case "create" | "auth/peer/login":
                 return Response(request_id="r", auth=AUTH, warnings=("not really",))
-            case Operation.LIST, "auth/token/accessors":
+            case "accessors":
                 return Response(request_id="r", data={"keys": ["ab" * 16, "cd" * 16]})
-            case _, path if path.startswith("auth/token/revoke"):
-                return Response(request_id="r")
-            case Operation.WRITE, path if path.startswith("auth/token/renew"):
-                return self._renew(request)
-            case Operation.WRITE, "auth/token/tidy":
+            case "tidy":
                 return Response(request_id="r", status=202, warnings=("Tidy operation started",))
-            case Operation.WRITE, path if path.startswith("sys/capabilities"):
-                return self._capabilities(request)
-            case Operation.WRITE, "sys/tools/random":
-                data = bytes(range((request.data or {}).get("bytes", 32)))
-                is_hex = (request.data or {}).get("format") == "hex"
-                text = data.hex() if is_hex else b64encode(data).decode()
-                return Response(request_id="r", data={"random_bytes": text})
-            case _, path if path.startswith("sys/policies/acl"):
+            case name if name.startswith("revoke"):
+                return Response(request_id="r")
+            case name if name.startswith("renew"):
+                return self._renew(request)
+        return Response(request_id="r", data={"path": request.path, **(request.data or {})})
+
+    def _sys(self, request: Request) -> Response:
+        match request.path.split("/")[1:]:
+            case ["policies", "acl", *_]:
                 return self._in_policies(request)
-            case _, path if path.startswith("auth/token/"):
-                return Response(request_id="r", data={"path": path, **(request.data or {})})
-            case _, path if path.startswith("cubbyhole/"):
-                return self._in_cubbyhole(request)
-        raise UnsupportedPathError
+            case ["tools", "random"]:
+                return self._random(request.data or {})
+            case [name] if name.startswith("capabilities"):
+                return self._capabilities(request)
+        data = {"sealed": self.is_sealed, "version": "1.0", "t": 1}
+        return Response(request_id="r", data=data)
+
+    def _random(self, data: Map) -> Response:
+        """As many bytes as were asked for, by no chance at all."""
+        content = bytes(range(data.get("bytes", 32)))
+        text = content.hex() if data.get("format") == "hex" else b64encode(content).decode()
+        return Response(request_id="r", data={"random_bytes": text})
 
     def _renew(self, request: Request) -> Response:
         auth = AUTH if request.data is None or "increment" not in request.data else RENEWED

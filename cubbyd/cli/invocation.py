@@ -90,8 +90,6 @@ class Invocation:
             empty: What to tell people when there is nothing in it.
             as_text: What to tell people in place of a table, unless the answer is wrapped.
         """
-        if as_text is None or response.wrap_info is not None:
-            as_text = _text
         match self.format:
             case _ if self.field_name is not None:
                 self._show_bare(render.bare(response, self.field_name))
@@ -102,7 +100,11 @@ class Invocation:
                 standard.answer(codec.encode(response.to_map()))
             case _:
                 self._warn(response)
-                standard.answer((as_text(response) or empty).encode() + b"\n")
+                if as_text is None or response.wrap_info is not None:
+                    text = _text(response) or empty
+                else:
+                    text = as_text(response)
+                standard.answer(text.encode() + b"\n")
 
     def show_alone(
         self, response: Response, name: str, *, as_text: Callable[[Response], str] | None = None

@@ -72,6 +72,17 @@ def test_on_a_terminal_wrap_shows_a_table_and_a_value_ends_its_line():
         assert read_until(person, b"\n").endswith(b"b\r\n")
 
 
+def test_on_a_terminal_a_policy_is_read_as_it_was_written_and_steers_nothing(daemon, toy):
+    toy.policies["p"] = '{\n\t"path": {}\n}\x1b[2J\n'
+    with terminal() as (person, program):
+        subprocess.run([*CUBBY, "policy", "read", "p"], stdout=program, check=True, timeout=30)
+        shown = read_until(person, b"[2J")
+
+    assert b"\x1b" not in shown
+    assert b'{\r\n\t"path": {}\r\n}\\x1b[2J' in shown
+    assert cubby("policy", "read", "p").stdout.decode() == toy.policies["p"]
+
+
 def test_on_a_terminal_a_token_is_asked_for_and_not_shown():
     token = cubby("wrap", "a=b").stdout
     with terminal() as (person, program):
@@ -171,7 +182,18 @@ def test_an_interrupt_ends_a_command_quietly(daemon):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["unwrap"], ["wrap", "a=b"], ["read", "cubbyhole/a"], ["token", "lookup"]]
+    "arguments",
+    [
+        ["unwrap"],
+        ["wrap", "a=b"],
+        ["read", "cubbyhole/a"],
+        ["token", "lookup"],
+        ["token", "renew"],
+        ["token", "capabilities", "a"],
+        ["policy", "read", "default"],
+        ["random", "--wrap-ttl", "60s"],
+    ],
+    ids=" ".join,
 )
 def test_no_command_brings_trio_or_nacl(arguments):
     program = (

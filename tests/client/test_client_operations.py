@@ -4,182 +4,13 @@ One suite, both shells.
 """
 
 import inspect
-from dataclasses import replace
 
 import pytest
+from client_operations import AUTH, NOTHING, OPERATIONS, OTHER, OWN, WRAP_INFO, WRITE
 
-from cubbyd.client import (
-    AsyncClient,
-    Auth,
-    Client,
-    Operation,
-    OutcomeUnknownError,
-    Secret,
-    WrapInfo,
-    calls,
-)
-from cubbyd.client.calls import WrappingLookup
+from cubbyd.client import AsyncClient, Client, Operation, OutcomeUnknownError, Secret, calls
 from cubbyd.errors import PermissionDeniedError
 from cubbyd.messages import Response
-
-OWN = "cbys_own"
-OTHER = "cbyw_other"
-
-WRAP_INFO = WrapInfo(
-    token=Secret(b"cbyw_new"),
-    accessor="ab" * 16,
-    ttl=60,
-    creation_time="2026-11-22T01:17:41.500000Z",
-    creation_path="sys/wrapping/wrap",
-)
-AUTH = Auth(
-    client_token=Secret(b"cbys_new"),
-    accessor="cd" * 16,
-    policies=("default",),
-    lease_duration=3600,
-    renewable=True,
-    orphan=False,
-    num_uses=0,
-)
-UNTOLD = replace(AUTH, client_token=Secret(b""))
-LOOKUP = {"creation_path": "a/b", "creation_time": "2026-11-22T01:17:41Z", "creation_ttl": 60}
-READ, WRITE, LIST, DELETE = Operation.READ, Operation.WRITE, Operation.LIST, Operation.DELETE
-NOTHING = Response()
-
-OPERATIONS = [
-    # method, arguments, asked as, the daemon's answer, what the method returns
-    ("read", ["cubbyhole/a"], (READ, "cubbyhole/a", None), Response(data={"k": b"v"}), {"k": b"v"}),
-    ("list", ["cubbyhole/"], (LIST, "cubbyhole/", None), Response(data={"keys": ["a"]}), ["a"]),
-    ("delete", ["cubbyhole/a"], (DELETE, "cubbyhole/a", None), NOTHING, None),
-    ("write", ["x", {"k": [1]}], (WRITE, "x", {"k": [1]}), NOTHING, NOTHING),
-    ("login", [], (WRITE, "auth/peer/login", None), Response(auth=AUTH), AUTH),
-    ("lookup_self", [], (READ, "auth/token/lookup-self", None), Response(data={"a": 1}), {"a": 1}),
-    (
-        "lookup_token",
-        [OTHER],
-        (WRITE, "auth/token/lookup", {"token": OTHER}),
-        Response(data={"a": 1}),
-        {"a": 1},
-    ),
-    (
-        "lookup_accessor",
-        ["ab"],
-        (WRITE, "auth/token/lookup-accessor", {"accessor": "ab"}),
-        Response(data={"a": 1}),
-        {"a": 1},
-    ),
-    ("revoke_self", [], (WRITE, "auth/token/revoke-self", None), NOTHING, None),
-    ("revoke_token", [OTHER], (WRITE, "auth/token/revoke", {"token": OTHER}), NOTHING, None),
-    (
-        "revoke_accessor",
-        ["ab"],
-        (WRITE, "auth/token/revoke-accessor", {"accessor": "ab"}),
-        NOTHING,
-        None,
-    ),
-    (
-        "list_accessors",
-        [],
-        (LIST, "auth/token/accessors", None),
-        Response(data={"keys": ["ab"]}),
-        ["ab"],
-    ),
-    (
-        "revoke_orphan",
-        [OTHER],
-        (WRITE, "auth/token/revoke-orphan", {"token": OTHER}),
-        NOTHING,
-        None,
-    ),
-    (
-        "renew_token",
-        [OTHER, "2h"],
-        (WRITE, "auth/token/renew", {"token": OTHER, "increment": "2h"}),
-        Response(auth=AUTH),
-        AUTH,
-    ),
-    (
-        "renew_self",
-        [60],
-        (WRITE, "auth/token/renew-self", {"increment": 60}),
-        Response(auth=AUTH),
-        AUTH,
-    ),
-    (
-        "renew_accessor",
-        ["ab", 0],
-        (WRITE, "auth/token/renew-accessor", {"accessor": "ab", "increment": 0}),
-        Response(auth=UNTOLD),
-        UNTOLD,
-    ),
-    ("tidy", [], (WRITE, "auth/token/tidy", None), Response(status=202, warnings=("w",)), None),
-    (
-        "capabilities_self",
-        [["a", "b"]],
-        (WRITE, "sys/capabilities-self", {"paths": ["a", "b"]}),
-        Response(data={"a": ["read"], "b": ["deny"]}),
-        {"a": ["read"], "b": ["deny"]},
-    ),
-    (
-        "capabilities_accessor",
-        ["ab", ("a",)],
-        (WRITE, "sys/capabilities-accessor", {"accessor": "ab", "paths": ["a"]}),
-        Response(data={"a": ["root"], "capabilities": ["root"]}),
-        {"a": ["root"]},
-    ),
-    (
-        "list_policies",
-        [],
-        (LIST, "sys/policies/acl", None),
-        Response(data={"keys": ["default"]}),
-        ["default"],
-    ),
-    (
-        "read_policy",
-        ["p"],
-        (READ, "sys/policies/acl/p", None),
-        Response(data={"name": "p", "policy": "{}", "version": 1}),
-        "{}",
-    ),
-    (
-        "write_policy",
-        ["p", "{}"],
-        (WRITE, "sys/policies/acl/p", {"policy": "{}"}),
-        NOTHING,
-        None,
-    ),
-    ("delete_policy", ["p"], (DELETE, "sys/policies/acl/p", None), NOTHING, None),
-    (
-        "random",
-        [16],
-        (WRITE, "sys/tools/random", {"bytes": 16}),
-        Response(data={"random_bytes": "AAEC"}),
-        "AAEC",
-    ),
-    (
-        "hash",
-        [b"\xfb\xff"],
-        (WRITE, "sys/tools/hash", {"input": "+/8="}),
-        Response(data={"sum": "c0ffee"}),
-        "c0ffee",
-    ),
-    (
-        "lookup_wrapping",
-        [OTHER],
-        (WRITE, "sys/wrapping/lookup", {"token": OTHER}),
-        Response(data=LOOKUP),
-        WrappingLookup(**LOOKUP),
-    ),
-    (
-        "rewrap",
-        [OTHER],
-        (WRITE, "sys/wrapping/rewrap", {"token": OTHER}),
-        Response(wrap_info=WRAP_INFO),
-        WRAP_INFO,
-    ),
-    ("seal_status", [], (READ, "sys/seal-status", None), Response(data={"sealed": False}), ...),
-    ("health", [], (READ, "sys/health", None), Response(data={"sealed": False}), ...),
-]
 
 
 @pytest.mark.parametrize("case", OPERATIONS, ids=[case[0] for case in OPERATIONS])
@@ -294,26 +125,24 @@ async def test_a_path_may_be_called_capabilities(shell, daemon, paths):
 
 
 @pytest.mark.parametrize(
-    ("method", "arguments", "options", "data"),
-    [
-        ("random", [], {}, None),
-        ("random", [], {"encoding": "hex"}, {"format": "hex"}),
-        (
-            "hash",
-            [b""],
-            {"algorithm": "sha2-512", "encoding": "base64"},
-            {"input": "", "algorithm": "sha2-512", "format": "base64"},
-        ),
-    ],
+    ("options", "data"),
+    [({}, None), ({"size_bytes": 9, "encoding": "hex"}, {"bytes": 9, "format": "hex"})],
 )
-async def test_a_tool_is_told_what_was_said_and_no_more(
-    shell, daemon, method, arguments, options, data
-):
-    daemon.handler = lambda _request: Response(data={"random_bytes": "00", "sum": "00"})
+async def test_randomness_is_asked_for_in_the_form_that_is_wanted(shell, daemon, options, data):
+    daemon.handler = lambda _request: Response(data={"random_bytes": "00"})
 
-    assert await shell.do(method, *arguments, **options) == "00"
+    assert await shell.do("random", **options) == "00"
 
     assert [request.data for request in daemon.requests] == [data]
+
+
+async def test_a_hash_is_asked_for_in_the_form_that_is_wanted(shell, daemon):
+    daemon.handler = lambda _request: Response(data={"sum": "AA=="})
+
+    assert await shell.do("hash", b"", algorithm="sha2-512", encoding="base64") == "AA=="
+
+    (request,) = daemon.requests
+    assert request.data == {"input": "", "algorithm": "sha2-512", "format": "base64"}
 
 
 @pytest.mark.parametrize(
