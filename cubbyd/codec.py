@@ -72,10 +72,15 @@ def encode_foreign(value: object) -> bytes:
         check(payload)
         _load(payload)
     except (cbor2.CBOREncodeError, MalformedFrameError, UnicodeError, RecursionError) as error:
-        problem = error if isinstance(error, MalformedFrameError) else type(error).__name__
+        problem = error if isinstance(error, MalformedFrameError) else _problem(error)
     else:
         return payload
     raise ValueError(f"cubbyd cannot carry this value: {problem}")
+
+
+def _problem(error: Exception) -> str:
+    """In words that quote nothing of the value."""
+    return "text that is not Unicode" if isinstance(error, UnicodeError) else type(error).__name__
 
 
 def _check_shape(value: object) -> None:

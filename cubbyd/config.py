@@ -30,6 +30,7 @@ MAX_ID: Final = 2**32 - 2
 """The largest uid and gid; the next number stands for "no change"."""
 UNGIVEN_POLICIES: Final = ("root", "response-wrapping")
 """As in OpenBao, logging in makes no root token; and only wrapping makes wrapping tokens."""
+_OPTION: Final = "--"
 SHOWN_CHARS: Final = 40
 """Of a wrong value, repeated in the error."""
 
@@ -53,15 +54,42 @@ def load(file: Path | None = None, *, overrides: Mapping[str, object] | None = N
         for name, value in (overrides or {}).items()
         if value is not None
     }
-    source = file or locations.user_config_file()
-    table = _parse(source, must_exist=file is not None)
-    reader = _Reader(given)
-    settings = reader.section(Settings(), {**table, **given}, "")
+    source = _source(file)
+    table = {} if source is None else _parse(source, must_exist=file is not None)
+    reader = _Reader()
+    try:
+        # What is named needs no default, which may be nowhere to be had.
+        settings = _defaults(table.keys() | given.keys())
+    except locations.NoHomeError as error:
+        raise StartError(str(error)) from None
+    settings = reader.section(settings, table, "")
+    settings = reader.section(settings, given, _OPTION)
     problems = reader.problems or _contradictions(settings)
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
-        raise StartError(f"cubbyd cannot start with the settings in {source}:{lines}")
+        named = f"the settings in {source}" if file or table else "these options"
+        raise StartError(f"cubbyd cannot start with {named}:{lines}")
     return settings
+
+
+def _defaults(named: Collection[str]) -> Settings:
+    """All settings as they are when nobody says otherwise; raises NoHomeError."""
+    nowhere = Path("/")
+    return Settings(
+        socket=nowhere if "socket" in named else locations.user_socket(),
+        store=nowhere if "store" in named else locations.user_store(),
+        key_file=nowhere if "key_file" in named else locations.user_key_file(),
+    )
+
+
+def _source(file: Path | None) -> Path | None:
+    """The file to read: the one named, or the user's own if there is a place for it."""
+    if file is not None:
+        return file
+    try:
+        return locations.user_config_file()
+    except locations.NoHomeError:
+        return None
 
 
 def _parse(file: Path, *, must_exist: bool) -> dict[str, object]:
@@ -78,7 +106,10 @@ def _parse(file: Path, *, must_exist: bool) -> dict[str, object]:
             "name another with --config"
         ) from None
     except ValueError as error:  # not TOML, or not even UTF-8
-        raise StartError(f"{file} is not a TOML file: {error}") from None
+        raise StartError(
+            f"{file} is not a TOML file: {error}; a setting is a line such as "
+            'log_level = "info", a section a line such as [limits]'
+        ) from None
 
 
 def _contradictions(settings: Settings) -> list[str]:
@@ -99,8 +130,7 @@ def _contradictions(settings: Settings) -> list[str]:
 
 
 class _Reader:
-    def __init__(self, flags: Collection[str]) -> None:
-        self._flags = flags
+    def __init__(self) -> None:
         self.problems: list[str] = []
 
     def section(self, defaults: "Section", table: object, prefix: str) -> "Section":
@@ -111,7 +141,7 @@ class _Reader:
             return defaults
         known = {field.name: field for field in fields(defaults)}
         for key in (each for each in table if each not in known):
-            self.problems.append(f"{self._place(prefix, key)}: unknown{_hint(key, known)}")
+            self.problems.append(f"{_place(prefix, key)}: unknown{_hint(key, known)}")
         changes: dict[str, object] = {}
         for key in (each for each in known if each in table):
             default: object = getattr(defaults, key)
@@ -121,13 +151,13 @@ class _Reader:
             try:
                 changes[key] = _read(known[key].metadata["kind"], table[key])
             except WrongValueError as error:
-                self.problems.append(f"{self._place(prefix, key)}: {error}")
+                self.problems.append(f"{_place(prefix, key)}: {error}")
         return replace(defaults, **changes)
 
-    def _place(self, prefix: str, key: str) -> str:
-        if not prefix and key in self._flags:
-            return f"--{key.replace('_', '-')}"
-        return f"{prefix}{key}"
+
+def _place(prefix: str, key: str) -> str:
+    """A setting's name in the file, or as an option."""
+    return prefix + (key.replace("_", "-") if prefix == _OPTION else key)
 
 
 def _read(kind: Kind, value: object) -> object:

@@ -8,9 +8,10 @@ when the last one has ended nothing is left to commit.
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import trio
@@ -84,36 +85,42 @@ def opened(
         StartError: One of them cannot be had; says why, and what to do.
     """
     hardening = harden(max_connections=settings.limits.max_connections)
+    access = _access(settings)
+    # The socket first: a start that is refused there has made no store and no key.
+    with (
+        SocketFile(settings.socket, for_others=access.admits_others) as listener,
+        _directory(settings.store) as files,
+    ):
+        keys = keyring.load_or_create(files, settings.key_file, random)
+        commit = GroupCommit(files)
+        store = Store(files, keys, commit=commit, random=random)
+        _prepare(store, settings)
+        router = Router(store, rules(settings), clock=clock, request_id=partial(_uuid, random))
+        yield Daemon(
+            settings=settings,
+            commit=commit,
+            store=store,
+            doors=Doors(access, limits(settings, hardening)),
+            door=Door(
+                listener=listener,
+                serve=partial(_serve_session, router),
+                turn_away=session.turn_away,
+            ),
+            clock=clock,
+        )
+
+
+@contextmanager
+def _directory(path: Path) -> Iterator[DiskFiles]:
+    """The store's directory, ours alone for as long as it is needed."""
     try:
-        files = DiskFiles(settings.store)
+        files = DiskFiles(path)
     except OSError as error:
-        raise StartError(f"the store {settings.store}: {error.strerror}") from None
-    try:
+        raise StartError(f"the store {path}: {error.strerror}") from None
+    with closing(files):
         files.check_private()
         with files.locked():
-            keys = keyring.load_or_create(files, settings.key_file, random)
-            commit = GroupCommit(files)
-            store = Store(files, keys, commit=commit, random=random)
-            _prepare(store, settings)
-            router = Router(store, rules(settings), clock=clock, request_id=partial(_uuid, random))
-            listener = SocketFile(settings.socket)
-            try:
-                yield Daemon(
-                    settings=settings,
-                    commit=commit,
-                    store=store,
-                    doors=Doors(access(settings), limits(settings, hardening)),
-                    door=Door(
-                        listener=listener,
-                        serve=partial(_serve_session, router),
-                        turn_away=session.turn_away,
-                    ),
-                    clock=clock,
-                )
-            finally:
-                listener.close()
-    finally:
-        files.close()
+            yield files
 
 
 def _prepare(store: Store, settings: Settings) -> None:
@@ -148,7 +155,7 @@ def rules(settings: Settings) -> Rules:
     )
 
 
-def access(settings: Settings) -> Access:
+def _access(settings: Settings) -> Access:
     """Who is let in."""
     return Access(
         daemon_uid=os.geteuid(),

@@ -5,12 +5,23 @@ finds ``$XDG_RUNTIME_DIR`` does without.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 SYSTEM_SOCKET: Final = Path("/run/cubbyd/cubbyd.sock")
 MAX_SOCKET_PATH_BYTES: Final = 107
 """``sun_path`` has 108 bytes on Linux, the last of them a NUL."""
+
+
+class NoHomeError(ValueError):
+    """There is nowhere to look: no home directory, and no variable that names another place."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this user has no home directory; set HOME, or name every path: --socket (or "
+            "CUBBY_SOCKET), and for the daemon --store and --key-file as well"
+        )
 
 
 def user_socket() -> Path:
@@ -20,7 +31,7 @@ def user_socket() -> Path:
         return Path(runtime, "cubbyd", "cubbyd.sock")
     from platformdirs import user_state_path  # noqa: PLC0415 - see the module's first lines
 
-    return user_state_path("cubbyd", appauthor=False) / "run" / "cubbyd.sock"
+    return _at_home(user_state_path) / "run" / "cubbyd.sock"
 
 
 def client_socket() -> Path:
@@ -36,7 +47,7 @@ def user_store() -> Path:
     """The directory of sealed files."""
     from platformdirs import user_data_path  # noqa: PLC0415 - see the module's first lines
 
-    return user_data_path("cubbyd", appauthor=False) / "store"
+    return _at_home(user_data_path) / "store"
 
 
 def user_key_file() -> Path:
@@ -52,7 +63,17 @@ def user_config_file() -> Path:
 def _user_config() -> Path:
     from platformdirs import user_config_path  # noqa: PLC0415 - see the module's first lines
 
-    return user_config_path("cubbyd", appauthor=False)
+    return _at_home(user_config_path)
+
+
+def _at_home(find: Callable[[str], Path]) -> Path:
+    try:
+        found = find("cubbyd")
+    except RuntimeError:
+        found = Path()
+    if not found.is_absolute():
+        raise NoHomeError
+    return found
 
 
 def check_socket_path(path: Path) -> None:

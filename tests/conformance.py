@@ -8,7 +8,7 @@ replaced by what they stand for, and returns the status and the body as JSON has
 What a step expects is compared as it stands, but for these:
 
     "$name"               what an earlier step saved under that name, also within a text
-    "<uuid>" "<token>"    anything of that kind; so are accessor, rfc3339, unix, int, version, string
+    "<uuid>" "<token>"    anything of that kind; or accessor, rfc3339, unix, int, version, string
     "<ttl:N>"             an integer in [N-3, N], or from 60 on in [N-15, N]
     "<b64:N>" "<hex:N>"   so many bytes, as text
     "… <duration> …"      any duration within a text
@@ -199,7 +199,7 @@ def _matches_text(expected: str, found: object, symbols: dict[str, str]) -> bool
         return found == symbols[expected]
     if marker := _MARKER.fullmatch(expected):
         return _is_of_kind(found, marker[1], int(marker[2] or 0))
-    for symbol, value in symbols.items():
+    for symbol, value in sorted(symbols.items(), reverse=True):  # "$w1" before "$w"
         expected = expected.replace(symbol, value)
     pattern = re.escape(expected).replace("<duration>", _DURATION)
     return isinstance(found, str) and re.fullmatch(pattern, found) is not None

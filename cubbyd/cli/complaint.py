@@ -17,12 +17,14 @@ from cubbyd.cli.exit_codes import Exit, exit_for
 from cubbyd.cli.render import printable
 from cubbyd.errors import (
     CubbydError,
+    FrameTooLargeError,
     IntegrityError,
     PermissionDeniedError,
     QuotaExceededError,
     RefusedError,
     SealedError,
     StorageFullError,
+    TooLargeError,
     UnavailableError,
     UnsupportedPathError,
     WrappingTokenInvalidError,
@@ -39,7 +41,11 @@ _REMEDIES: Final = {
         "treat the secret as intercepted: find out who unwrapped it, and replace it"
     ),
     SealedError.code: "have its owner unseal it",
-    IntegrityError.code: "other secrets are not affected; the daemon's log names the file",
+    IntegrityError.code: "the daemon's log names the file",
+    TooLargeError.code: "make it smaller, or have the daemon's limits.max_cubbyhole_bytes raised",
+    FrameTooLargeError.code: (
+        "send less at once, or have the daemon's limits.max_frame_bytes raised"
+    ),
     QuotaExceededError.code: "delete data or revoke tokens that nobody needs any more",
     StorageFullError.code: "free some space on the disk of the daemon's store",
     UnsupportedPathError.code: "nothing lives at such a path, whatever is stored",
@@ -61,7 +67,7 @@ class Complaint:
     def show(self, *, as_json: bool) -> None:
         """Say it."""
         if not as_json:
-            click.echo(f"cubby: {self.text}", err=True)
+            standard.say(f"cubby: {self.text}")
             return
         standard.remark_json(
             {

@@ -10,14 +10,21 @@ r"""Data on the command line, in the form that OpenBao's users know.
 A later key replaces an earlier one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from cubbyd.cli.standard import STDIN, StandardInput
+from cubbyd.codec import MAX_BIGNUM_BYTES
 from cubbyd.value import Map, Value
+
+MAX_INPUT_BYTES: Final = 64 * 1024 * 1024
+"""Read of a file or of standard input. The largest frame that a daemon can be set to take has
+16 MiB, and JSON has several bytes for one of them."""
+MAX_DIGITS: Final = len(str(1 << 8 * MAX_BIGNUM_BYTES))
+"""Of an integer: as many as the largest has that cubbyd carries."""
 
 
 def parse_data(arguments: Iterable[str], stdin: StandardInput) -> Map:
@@ -30,7 +37,7 @@ def parse_data(arguments: Iterable[str], stdin: StandardInput) -> Map:
     for argument in arguments:
         key, equals, text = argument.partition("=")
         if argument == STDIN:
-            data |= _json_object(stdin.read(), "standard input")
+            data |= _json_object(_read_stdin(stdin), "standard input")
         elif argument.startswith("@") and not equals:
             data |= _json_object(_read_file(argument[1:]), argument[1:])
         elif not equals or not key:
@@ -68,18 +75,37 @@ def parse_texts(arguments: Iterable[str], option: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def is_unicode(value: object) -> bool:
+    r"""Whether all text in a value can be told in UTF-8.
+
+    Not so is half of a surrogate pair, as JSON may have it (``"\ud800"``), and as Python puts it
+    in place of the bytes of an argument that is not UTF-8.
+    """
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case str(text):
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    return False
+            case Mapping() as inner:
+                pending += [*inner.keys(), *inner.values()]
+            case list() | tuple() as inner:
+                pending += inner
+    return True
+
+
 def _value(key: str, text: str, stdin: StandardInput) -> Value:
     if text == STDIN:
-        return stdin.read()
+        return _read_stdin(stdin)
     if text.startswith("@"):
         return _read_file(text[1:])
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        problem = f"the value of {key!r} is not UTF-8; put it in a file, and pass key=@file"
-    else:
-        return text[1:] if text.startswith("\\@") else text
-    raise click.UsageError(problem)
+    if not is_unicode(text):
+        raise click.UsageError(
+            f"the value of {key!r} is not UTF-8; put it in a file, and pass key=@file"
+        )
+    return text[1:] if text.startswith("\\@") else text
 
 
 def read_text(name: str, stdin: StandardInput) -> str:
@@ -90,7 +116,7 @@ def read_text(name: str, stdin: StandardInput) -> str:
     """
     if name == STDIN:
         stdin.reserve("the text")
-    content = stdin.read() if name == STDIN else _read_file(name)
+    content = _read_stdin(stdin) if name == STDIN else _read_file(name)
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -100,18 +126,31 @@ def read_text(name: str, stdin: StandardInput) -> str:
 
 def _read_file(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        with Path(name).open("rb") as file:
+            return _bounded(file.read(MAX_INPUT_BYTES + 1), name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no file has such a name"
         problem = f"cannot read {name or 'the file after @'}: {reason}"
     raise click.UsageError(problem)
 
 
+def _read_stdin(stdin: StandardInput) -> bytes:
+    return _bounded(stdin.read(MAX_INPUT_BYTES + 1), "standard input")
+
+
+def _bounded(content: bytes, source: str) -> bytes:
+    if len(content) > MAX_INPUT_BYTES:
+        raise click.UsageError(
+            f"{source} has more than {MAX_INPUT_BYTES >> 20} MiB, and no daemon takes so much"
+        )
+    return content
+
+
 def _json_object(text: bytes, source: str) -> Map:
     import json  # noqa: PLC0415 - most commands need none
 
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         # The decoder's own words quote nothing of the text, but its exceptions carry all of it.
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
@@ -121,6 +160,16 @@ def _json_object(text: bytes, source: str) -> Map:
     if isinstance(value, dict):
         return value
     raise click.UsageError(problem)
+
+
+def _integer(digits: str) -> int:
+    # Not left to Python, which refuses far more of them as if they were no JSON.
+    if len(digits.removeprefix("-")) > MAX_DIGITS:
+        raise click.UsageError(
+            f"an integer has {len(digits)} digits, and cubbyd carries at most {MAX_DIGITS}: pass "
+            "it as text"
+        )
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,13 +1,15 @@
 """``cubby demo``: the main job told as a true story, by real processes, in a few seconds.
 
 Everything happens in a private temporary directory with a daemon of its own, and is gone at the
-end, however the end comes.
+end, however the end comes. Only SIGKILL leaves the directory, but no daemon, and nothing of the
+user's file in clear: that goes from process to process through pipes.
 """
 
 import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -17,16 +19,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
 import click
 
 from cubbyd import codec
 from cubbyd.cli.exit_codes import Exit
 from cubbyd.cli.invocation import examples
+from cubbyd.settings import LimitSettings
 
 SAMPLE_BYTES: Final = 4096
 """Size of the binary file that is made up when none is given."""
+MAX_FILE_BYTES: Final = LimitSettings().max_cubbyhole_bytes - 1024
+"""Of the user's file: what a daemon keeps for one token unless it is configured otherwise, less
+room for the password, the names and the rest of a wrapped answer."""
 TELLING_BYTES: Final = 16
 """Length from which a secret is not found in a file by chance."""
 SHORT_TTL: Final = 1
@@ -35,6 +42,8 @@ PATIENCE: Final = 5.0
 """Seconds to wait for what takes one; a machine may be busy."""
 POLL: Final = 0.05
 """Seconds between two looks at something that happens in another process."""
+ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""The signals with which somebody, or the end of a terminal, asks a program to stop."""
 
 
 class StoryError(click.ClickException):
@@ -68,23 +77,48 @@ def demo(file: Path | None) -> None:
     A daemon is started in a private temporary directory; one process wraps a generated password
     and a binary file (FILE, or a made-up one), another unwraps them, a third comes too late.
     """
-    try:
-        content = secrets.token_bytes(SAMPLE_BYTES) if file is None else file.read_bytes()
-    except OSError as error:
-        raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends as Ctrl-C does
+    content = secrets.token_bytes(SAMPLE_BYTES) if file is None else _content(file)
+    for ending in ENDINGS:
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(ending, _interrupt)
     with _private_directory() as directory, _daemon(directory) as stage:
         _tell(stage, directory, content)
     click.echo(_what_next())
 
 
+def _content(file: Path) -> bytes:
+    try:
+        # A FIFO would have us wait for its writer.
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+            is_regular = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
+            content = opened.read(MAX_FILE_BYTES + 1) if is_regular else b""
+    except OSError as error:
+        raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
+    if not is_regular:
+        raise click.UsageError(f"{file} is not a regular file; name one, or none")
+    if len(content) > MAX_FILE_BYTES:
+        raise click.UsageError(
+            f"{file} is larger than {MAX_FILE_BYTES} bytes, the most that the demo can hand over; "
+            "name a smaller one, or none (a daemon of your own takes more with "
+            "limits.max_frame_bytes and limits.max_cubbyhole_bytes)"
+        )
+    return content
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does, and let no second signal disturb that."""
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def _tell(stage: Stage, directory: Path, content: bytes) -> None:
     password = secrets.token_urlsafe(24).encode()
-    source = directory / "file"
-    source.write_bytes(content)
+    source = directory / "password"
+    source.write_bytes(password)
     _say(f"A daemon serves at {stage.socket}")
 
-    token = _wrapped(stage, password, source, ttl="60s")
+    token = _wrapped(stage, source, content)
     _say(
         f"One process wrapped a password of {len(password)} bytes and a file of {len(content)}.",
         f"It got a single-use token, {token[:9].decode()}..., to hand on in place of them.",
@@ -107,17 +141,17 @@ def _tell(stage: Stage, directory: Path, content: bytes) -> None:
 
     _say("A third process came with the same token, and was told:", _refused(stage, token))
 
-    name = _expired(stage, source)
+    name = _expired(stage, content)
     _say(
         f"Another secret was wrapped for {SHORT_TTL} second, and nobody came for it.",
         f"Its file {name} is gone, and its token opens nothing any more.",
     )
 
 
-def _wrapped(stage: Stage, password: bytes, source: Path, *, ttl: str) -> bytes:
+def _wrapped(stage: Stage, password: Path, content: bytes) -> bytes:
     """A wrapping token, as the next process in a pipe would get it."""
-    words = ("wrap", "password=-", f"file=@{source}", "--wrap-ttl", ttl)
-    return _output(stage.cubby(*words, stdin=password))
+    words = ("wrap", f"password=@{password}", "file=-", "--wrap-ttl", "60s")
+    return _output(stage.cubby(*words, stdin=content))
 
 
 def _check_ciphertext(stage: Stage, *secret_parts: bytes) -> None:
@@ -144,10 +178,10 @@ def _refused(stage: Stage, token: bytes) -> str:
     return f"{late.stderr.decode().strip()} (exit status {late.returncode})"
 
 
-def _expired(stage: Stage, source: Path) -> str:
+def _expired(stage: Stage, content: bytes) -> str:
     """The name of the file of a token that was left to expire, and whose file went with it."""
-    words = ("wrap", f"file=@{source}", "--wrap-ttl", f"{SHORT_TTL}s", "--format", "cbor")
-    match codec.decode(_output(stage.cubby(*words, stdin=b""))):
+    words = ("wrap", "file=-", "--wrap-ttl", f"{SHORT_TTL}s", "--format", "cbor")
+    match codec.decode(_output(stage.cubby(*words, stdin=content))):
         case {"wrap_info": {"token": str(token), "accessor": str(accessor)}}:
             file = stage.store / accessor
         case _:
@@ -184,15 +218,19 @@ def _daemon(directory: Path) -> Iterator[Stage]:
         "--key-file": directory / "key",
     }
     words = [str(word) for option in options.items() for word in option]
-    process = subprocess.Popen(  # noqa: S603 - our own program and our own words
-        [sys.executable, "-m", "cubbyd.cli.serve", *words],
-        stdout=subprocess.PIPE,
-        env=_environment(),
-        start_new_session=True,  # Ctrl-C is for us; the daemon is stopped in order
-    )
+    log = directory / "log"  # no part of the story, unless it ends before it began
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(  # noqa: S603 - our own program and our own words
+            [sys.executable, "-m", "cubbyd.cli.tethered", str(os.getpid()), *words],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is for us; the daemon is stopped in order
+        )
     try:
         if process.stdout is None or not process.stdout.readline():
-            raise StoryError("the daemon did not start")
+            process.wait()
+            raise StoryError(f"the daemon did not start: {log.read_text(errors='replace')}")
         yield stage
     finally:
         process.terminate()

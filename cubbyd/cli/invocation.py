@@ -13,8 +13,9 @@ import click
 
 from cubbyd import codec
 from cubbyd.cli import render, standard
-from cubbyd.cli.render import Format
-from cubbyd.cli.standard import StandardInput
+from cubbyd.cli.data import is_unicode
+from cubbyd.cli.render import Format, MissingFieldError
+from cubbyd.cli.standard import OutputError, StandardInput
 from cubbyd.cli.token_source import TokenSource
 from cubbyd.client.calls import Call, whole
 from cubbyd.client.sync_client import Client
@@ -55,9 +56,11 @@ class Invocation:
             token: Who asks; None for nobody but this process.
         """
         standard.check_output()
+        asked = whole(call, wrap_ttl=self.wrap_ttl)
+        _check_text(asked)
         try:
             with Client(token, self.socket) as client:
-                return client.perform(whole(call, wrap_ttl=self.wrap_ttl))
+                return client.perform(asked)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 
@@ -106,6 +109,30 @@ class Invocation:
                     text = as_text(response)
                 standard.answer(text.encode() + b"\n")
 
+    def show_spent(self, response: Response, show: Callable[[Response], None], what: str) -> None:
+        """Show an answer that exists nowhere else any more, so that it is lost to nobody's typo.
+
+        Args:
+            response: What to show.
+            show: How.
+            what: What is lost if it cannot be shown at all.
+
+        Raises:
+            MissingFieldError: There is no such field; the whole answer was shown.
+        """
+        try:
+            try:
+                show(response)
+            except MissingFieldError as error:
+                self.field_name = None
+                self.show(response)
+                raise MissingFieldError(f"{error.message}; all of it was shown instead") from error
+        except BrokenPipeError as error:
+            standard.discard_output()
+            raise OutputError(f"nobody reads the answer; {what}") from error
+        except OutputError as error:
+            raise OutputError(f"{error.message}; {what}") from error
+
     def show_alone(
         self, response: Response, name: str, *, as_text: Callable[[Response], str] | None = None
     ) -> None:
@@ -140,6 +167,16 @@ class Invocation:
 
     def _remark(self, text: str) -> None:
         standard.remark(text, as_json=self.format is Format.JSON)
+
+
+def _check_text(call: Call[object]) -> None:
+    if not is_unicode(call.path):
+        raise click.UsageError("the path is not UTF-8")
+    if not is_unicode([call.data, call.wrap_ttl]):
+        raise click.UsageError(
+            "text that is not Unicode cannot be sent: an argument is not UTF-8, or JSON has half "
+            "of a surrogate pair; pass bytes as key=@file or key=-"
+        )
 
 
 def _text(response: Response) -> str:

@@ -10,6 +10,10 @@ from cubbyd.messages import Auth, Response, WrapInfo
 from cubbyd.value import Map, Value, base64url, to_json
 
 
+class MissingFieldError(click.ClickException):
+    """An answer has no field of the name that was asked for."""
+
+
 class Format(Enum):
     """What ``--format`` takes."""
 
@@ -60,7 +64,7 @@ def bare(response: Response, name: str) -> bytes:
     """One value, as it is: bytes raw, text in UTF-8, anything else as JSON.
 
     Raises:
-        click.ClickException: The answer has no such field; says which it has.
+        MissingFieldError: The answer has no such field; says which it has.
     """
     known = fields(response)
     match known.get(name):
@@ -70,7 +74,7 @@ def bare(response: Response, name: str) -> bytes:
             return text.encode()
         case None if name not in known:
             names = ", ".join(printable(each) for each in known) or "none"
-            raise click.ClickException(f"the answer has no field {name!r}; its fields: {names}")
+            raise MissingFieldError(f"the answer has no field {name!r}; its fields: {names}")
         case value:
             return _json(value).encode()
 

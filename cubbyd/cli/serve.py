@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -23,14 +24,21 @@ Exit status: 0 stopped as asked, 1 could not start or had to stop, 2 usage.
 """
 
 
+def _as_path(_: click.Context, parameter: click.Parameter, text: str | None) -> Path | None:
+    """A path that says something: an unset variable must not come to mean this directory."""
+    if text == "":
+        raise click.BadParameter("it is empty", param=parameter)
+    return None if text is None else Path(text)
+
+
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--socket", type=click.Path(path_type=Path), help="Where to listen.")
-@click.option("--store", type=click.Path(path_type=Path), help="The directory of sealed files.")
+@click.option("--socket", metavar="PATH", callback=_as_path, help="Where to listen.")
+@click.option("--store", metavar="PATH", callback=_as_path, help="The directory of sealed files.")
 @click.option(
-    "--key-file", type=click.Path(path_type=Path), help="The key file; made at the first start."
+    "--key-file", metavar="PATH", callback=_as_path, help="The key file; made at the first start."
 )
 @click.option(
-    "--config", "file", type=click.Path(path_type=Path), help="The configuration file (TOML)."
+    "--config", "file", metavar="PATH", callback=_as_path, help="The configuration file (TOML)."
 )
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to tell on stderr.")
 @click.version_option(package_name="cubbyd")
@@ -41,7 +49,7 @@ def main(
     file: Path | None,
     log_level: str | None,
 ) -> None:
-    """Serve cubbyholes and wrapping tokens on a Unix socket, until SIGTERM or SIGINT."""
+    """Serve cubbyholes and wrapping tokens on a Unix socket, until SIGTERM, SIGINT or SIGHUP."""
     overrides = {
         "socket": socket,
         "store": store,
@@ -71,14 +79,17 @@ async def _run(opened: daemon.Daemon) -> None:
         async with trio.open_nursery() as serving:
             await serving.start(opened.serve, stop)
             settings = opened.settings
-            click.echo(f"cubbyd {__version__} listens at {settings.socket}, store {settings.store}")
+            with suppress(OSError):  # nobody has to listen to what we say
+                click.echo(
+                    f"cubbyd {__version__} listens at {settings.socket}, store {settings.store}"
+                )
         listening.cancel_scope.cancel()
 
 
 async def _stop_on_signal(
     stop: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         task_status.started()
         async for _ in signals:
             stop.set()

@@ -4,10 +4,12 @@ Standard input serves one purpose in a command. What a command answers goes to s
 bytes; all else that is said to people goes to standard error, a line for each thing.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
+from pathlib import Path
+from typing import Final, TextIO
 
 import click
 
@@ -15,6 +17,10 @@ from cubbyd.value import Value
 
 STDIN: Final = "-"
 """What stands for standard input where a file or a token could be named."""
+
+
+class OutputError(click.ClickException):
+    """What was asked for could not be written."""
 
 
 class StandardInput:
@@ -42,8 +48,8 @@ class StandardInput:
             )
         self._purpose = purpose
 
-    def read(self, max_bytes: int = -1) -> bytes:
-        """All of it, or its first bytes."""
+    def read(self, max_bytes: int) -> bytes:
+        """All of it, but no more than so many bytes."""
         return b"" if sys.stdin is None else sys.stdin.buffer.read(max_bytes)
 
     def prompt(self, question: str) -> str:
@@ -75,7 +81,7 @@ def answer(data: bytes) -> None:
 
     Raises:
         BrokenPipeError: Nobody reads any more; click then ends the command quietly.
-        click.ClickException: It cannot be written.
+        OutputError: It cannot be written.
     """
     try:
         sys.stdout.buffer.write(data)
@@ -83,7 +89,27 @@ def answer(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise click.ClickException(f"cannot write the answer: {error.strerror}") from error
+        discard_output()
+        raise OutputError(f"cannot write the answer: {error.strerror}") from error
+
+
+def discard_output() -> None:
+    """Drop what standard output did not take: Python would try again at its end, and exit 120."""
+    _discard(sys.stdout)
+
+
+def say(text: str) -> None:
+    """Say a line on standard error. Nobody hears where that cannot be written, and all goes on."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    # A stream without a descriptor, as tests have, is not flushed at the end.
+    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def remark(text: str, *, as_json: bool) -> None:
@@ -91,11 +117,11 @@ def remark(text: str, *, as_json: bool) -> None:
     if as_json:
         remark_json({"warning": text})
     else:
-        click.echo(f"cubby: warning: {text}", err=True)
+        say(f"cubby: warning: {text}")
 
 
 def remark_json(words: Mapping[str, Value]) -> None:
     """The same for programs: an object, in one line."""
     import json  # noqa: PLC0415 - most commands need none
 
-    click.echo(json.dumps(words), err=True)
+    say(json.dumps(words))

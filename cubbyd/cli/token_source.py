@@ -134,8 +134,8 @@ def _from_file(name: str) -> Secret:
 
 
 def _checked(content: bytes, source: str) -> Secret:
-    """The token in what a source gave, without the line's end."""
-    content = content.removesuffix(b"\n").removesuffix(b"\r")
+    """The token in what a source gave, without the blanks and lines' ends around it."""
+    content = content.strip()
     if not content:
         raise click.UsageError(f"no token came: {source} is empty")
     try:

@@ -1,6 +1,7 @@
 """``cubby token`` and ``cubby login``: tokens, their making and their end."""
 
 from functools import partial
+from typing import cast
 
 import click
 
@@ -83,28 +84,21 @@ def create(  # noqa: PLR0913 - one parameter for each of the command's options
     With --wrap-ttl you create it for somebody else and never see it: hand on the wrapping token,
     and keep wrapped_accessor, by which you can look it up, renew and revoke it.
     """
-    options: TokenOptions = {}
-    if policy:
-        options["policies"] = policy
-    if ttl is not None:
-        options["ttl"] = ttl
-    if explicit_max_ttl is not None:
-        options["explicit_max_ttl"] = explicit_max_ttl
-    if period is not None:
-        options["period"] = period
-    if use_limit is not None:
-        options["num_uses"] = use_limit
-    if display_name is not None:
-        options["display_name"] = display_name
-    if metadata:
-        options["meta"] = parse_texts(metadata, "--metadata")
-    if renewable is not None:
-        options["renewable"] = renewable
-    if orphan:
-        options["no_parent"] = True
-    if no_default_policy:
-        options["no_default_policy"] = True
-    invocation.show(invocation.ask_as_self(calls.create_token(**options)))
+    options = {
+        "policies": policy or None,
+        "ttl": ttl,
+        "explicit_max_ttl": explicit_max_ttl,
+        "period": period,
+        "num_uses": use_limit,
+        "display_name": display_name,
+        "meta": parse_texts(metadata, "--metadata") or None,
+        "renewable": renewable,
+        "no_parent": orphan or None,
+        "no_default_policy": no_default_policy or None,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    call = calls.create_token(**cast("TokenOptions", given))
+    invocation.show(invocation.ask_as_self(call))
 
 
 @token.command(

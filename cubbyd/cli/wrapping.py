@@ -1,5 +1,6 @@
 """``cubby wrap``, ``unwrap``, ``lookup`` and ``rewrap``: hand a secret over, once."""
 
+from functools import partial
 from typing import Final
 
 import click
@@ -56,7 +57,7 @@ def unwrap(invocation: Invocation, token: str | None) -> None:
     invocation.warn_of_argument(token)
     response = invocation.ask(calls.unwrap(wrapping_token), token=None)
     empty = "Successfully unwrapped. There was no data in the wrapped secret."
-    invocation.show(response, empty=empty)
+    invocation.show_spent(response, partial(invocation.show, empty=empty), "the secret was spent")
 
 
 @click.command(
@@ -94,4 +95,5 @@ def rewrap(invocation: Invocation, token: str | None) -> None:
     caller = invocation.tokens.beside_wrapping()
     invocation.warn_of_argument(token)
     response = invocation.ask(calls.rewrap(wrapping_token), token=caller)
-    invocation.show_alone(response, "wrapping_token")
+    show = partial(invocation.show_alone, name="wrapping_token")
+    invocation.show_spent(response, show, "the secret was spent")

@@ -32,12 +32,22 @@ def parse_json_policy(text: str) -> tuple[Rule, ...]:
         InvalidRequestError: Says what is wrong with it.
     """
     try:
-        policy = json.loads(text)
+        policy = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise InvalidRequestError("failed to parse policy: it is not JSON") from None
     if not isinstance(policy, dict):
         raise InvalidRequestError("failed to parse policy: it is not an object")
     return rules_from(policy)
+
+
+def _object(members: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object, each of whose members is there once: the last one would win, unseen."""
+    found: dict[str, object] = {}
+    for name, value in members:
+        if name in found:
+            raise InvalidRequestError(f"failed to parse policy: {json.dumps(name)} is there twice")
+        found[name] = value
+    return found
 
 
 def rules_from(policy: Mapping[str, object]) -> tuple[Rule, ...]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from cubbyd.clock import Timestamp
 from cubbyd.core.creation import Bounds, capped_warning
 from cubbyd.core.token import TokenEntry
+from cubbyd.errors import InvalidRequestError
 
 
 def renewed(
@@ -18,6 +19,9 @@ def renewed(
             periodic token always gets its period.
         now: When.
         bounds: The system's; a periodic token knows only its own explicit_max_ttl.
+
+    Raises:
+        InvalidRequestError: It has had all that it may have, since the bounds were set lower.
     """
     last = (entry.expires_at or now) - (entry.renewed_at or entry.issued_at)
     wanted = entry.period or increment or last
@@ -25,7 +29,9 @@ def renewed(
     if not entry.period:
         caps.append(bounds.max_ttl)
     longest = entry.created_at + min(caps) - now if caps else wanted
-    granted = max(0.0, min(wanted, longest))
+    if longest <= 0:
+        raise InvalidRequestError("past the max TTL, cannot renew")
+    granted = min(wanted, longest)
     what = "period" if entry.period else "TTL"
     warnings = (capped_warning(what, wanted, longest),) if granted < wanted else ()
     return replace(entry, renewed_at=now, expires_at=now + granted), warnings

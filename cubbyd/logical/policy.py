@@ -92,33 +92,42 @@ def _name(context: Context) -> str:
 
 def capabilities(context: Context) -> Outcome[Response | None]:
     """What the named token may do."""
+    paths = _paths(context)
     named = context.fields.text("token")
     if not named:
         raise InvalidRequestError("missing token")
     known = context.tokens.by_token(Secret.from_text(named))
     if known is None:
         raise InvalidRequestError("invalid token")
-    return _capabilities(context, known.entry.policies)
+    return _capabilities(context, known.entry.policies, paths)
 
 
 def capabilities_self(context: Context) -> Outcome[Response | None]:
     """What the caller's token may do."""
+    paths = _paths(context)
     _, known = context.caller.require(own="capabilities-self")
-    return _capabilities(context, known.entry.policies)
+    return _capabilities(context, known.entry.policies, paths)
 
 
 def capabilities_accessor(context: Context) -> Outcome[Response | None]:
     """What the token with this accessor may do."""
+    paths = _paths(context)
     known = with_accessor(context)
     if known is None:
         raise InvalidRequestError(multierror("invalid accessor"))
-    return _capabilities(context, known.entry.policies)
+    return _capabilities(context, known.entry.policies, paths)
 
 
-def _capabilities(context: Context, policies: tuple[str, ...]) -> Outcome[Response | None]:
+def _paths(context: Context) -> list[str]:
     paths = context.fields.texts("paths") or context.fields.texts("path")
     if not paths:
         raise InvalidRequestError("paths must be supplied")
+    return paths
+
+
+def _capabilities(
+    context: Context, policies: tuple[str, ...], paths: list[str]
+) -> Outcome[Response | None]:
     acl = context.acls.of(policies, context.tokens.records)
     is_root = ROOT in policies
     data: Map = {path: [*(["root"] if is_root else _granted(acl, path))] for path in paths}

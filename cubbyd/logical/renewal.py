@@ -13,6 +13,7 @@ from cubbyd.messages import Operation, Response
 from cubbyd.secret import Secret
 
 _NOT_RENEWABLE: Final = "lease is not renewable"
+_BAD_INCREMENT: Final = 'Field validation failed: error converting input for field "increment": '
 
 
 def renew(context: Context) -> Outcome[Response | None]:
@@ -44,12 +45,7 @@ def renew_accessor(context: Context) -> Outcome[Response | None]:
 def _renewed(
     context: Context, known: Known, token: Secret, *, otherwise: str
 ) -> Outcome[Response | None]:
-    increment = context.fields.seconds("increment")
-    if increment < 0:
-        raise InvalidRequestError(
-            'Field validation failed: error converting input for field "increment": cannot '
-            f"provide negative value '{context.fields.text('increment')}'"
-        )
+    increment = _increment(context)
     entry, own = known.entry, context.caller.entry
     if own is not None and own.accessor == entry.accessor:
         entry = own  # with this use counted
@@ -60,6 +56,25 @@ def _renewed(
     granted = entry.remaining(now)
     auth = auth_of(entry, token, ttl=granted, is_orphan=known.is_orphan)
     return Outcome(reply=Response(auth=auth, warnings=warnings), changes=(Put(entry=entry),))
+
+
+def _increment(context: Context) -> float:
+    """Seconds wanted; 0 for none in particular.
+
+    Raises:
+        InvalidRequestError: In the words that OpenBao has where a field's type says it all.
+    """
+    problem = None
+    increment = 0.0
+    try:
+        increment = context.fields.seconds("increment")
+    except InvalidRequestError as error:
+        problem = str(error).removeprefix(_BAD_INCREMENT)
+    if increment < 0:
+        problem = f"cannot provide negative value '{context.fields.text('increment')}'"
+    if problem is not None:
+        raise InvalidRequestError(_BAD_INCREMENT + problem)
+    return increment
 
 
 _WRITE = Operation.WRITE

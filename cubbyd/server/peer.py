@@ -53,6 +53,11 @@ class Access:
     guest_uids: frozenset[int] = frozenset()
     guest_gids: frozenset[int] = frozenset()
 
+    @property
+    def admits_others(self) -> bool:
+        """Whether anybody is let in besides the daemon's own user and root."""
+        return bool(self.owner_uids | self.guest_uids | self.guest_gids)
+
     def role(self, credentials: Credentials) -> Role | None:
         """What this peer is to us; None is a stranger."""
         uid = credentials.uid

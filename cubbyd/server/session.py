@@ -20,7 +20,7 @@ from typing import Final, Protocol, TypeAlias
 
 import trio
 
-from cubbyd.errors import InternalError, RefusedError, WireError
+from cubbyd.errors import IntegrityError, InternalError, RefusedError, WireError
 from cubbyd.messages import Peer, Request, Response
 from cubbyd.server.limits import Limits
 from cubbyd.server.logs import log, report_bug
@@ -142,6 +142,9 @@ class _Session:
         try:
             return await self._answer(event.request, partial(self._connection.answer, event.id))
         # An exception that outlived its clause would hold these frames, and the request in them.
+        except IntegrityError as error:
+            log.error("%s", error)  # somebody has to look at the disk
+            return refuse(error)
         except RefusedError as error:
             return refuse(error)
         except Exception as error:  # noqa: BLE001 - a bug costs one answer, not the connection

@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from cubbyd import locations
 from cubbyd.errors import StartError
+from cubbyd.server.logs import log
 
 BACKLOG: Final = 1024
 """Clients that wait to be accepted: beyond this one that does not block sees EAGAIN. The system's
@@ -25,18 +26,22 @@ own bound (net.core.somaxconn, 4096) is above it."""
 
 PRIVATE_MODE: Final = 0o600
 """Of the socket and its lock: connecting takes write permission."""
-DIRECTORY_MODE: Final = 0o700
+OPEN_MODE: Final = 0o666
+"""Where others may connect: the kernel says who it is, and the configuration who is let in."""
+PRIVATE_DIRECTORY_MODE: Final = 0o700
+OPEN_DIRECTORY_MODE: Final = 0o755
 
 
 class SocketFile:
     """A socket that listens at a path, until ``close`` removes it."""
 
-    def __init__(self, path: Path, *, mode: int = PRIVATE_MODE) -> None:
+    def __init__(self, path: Path, *, for_others: bool = False) -> None:
         """Listen at ``path``, in a directory that is made if it is missing.
 
         Args:
             path: Where; a dead daemon's socket there is replaced.
-            mode: Of the socket, for a daemon that others may connect to.
+            for_others: Whether other users may reach it; a directory that was there before keeps
+                its mode all the same.
 
         Raises:
             StartError: Something forbids it; says what, and what to do.
@@ -47,11 +52,11 @@ class SocketFile:
             raise StartError(str(error)) from None
         self._path = path
         try:
-            _prepare_directory(path.parent)
+            _prepare_directory(path.parent, for_others=for_others)
             self._lock = _lock(path)
             try:
                 _remove_dead(path)
-                self._socket = _listen(path, mode)
+                self._socket = _listen(path, for_others=for_others)
             except BaseException:
                 os.close(self._lock)
                 raise
@@ -89,11 +94,15 @@ class SocketFile:
         self.close()
 
 
-def _prepare_directory(directory: Path) -> None:
+def _prepare_directory(directory: Path, *, for_others: bool) -> None:
     for each in reversed((directory, *directory.parents)):
         if not each.exists():
-            each.mkdir(DIRECTORY_MODE, exist_ok=True)
+            each.mkdir(PRIVATE_DIRECTORY_MODE, exist_ok=True)
+            if for_others:
+                each.chmod(OPEN_DIRECTORY_MODE)  # whatever the umask
     owner = directory.stat()
+    if for_others and not owner.st_mode & stat.S_IXOTH:
+        log.warning("%s is closed to others: guests cannot connect (chmod go+x)", directory)
     if owner.st_uid not in (os.geteuid(), 0):
         raise StartError(
             f"{directory} belongs to uid {owner.st_uid}, who could put another socket there; "
@@ -149,7 +158,7 @@ def _lives(path: Path) -> StartError:
     )
 
 
-def _listen(path: Path, mode: int) -> socket.socket:
+def _listen(path: Path, *, for_others: bool) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     try:
         # bind() makes the file as the umask says, and a moment is enough to connect in.
@@ -158,8 +167,8 @@ def _listen(path: Path, mode: int) -> socket.socket:
             listener.bind(os.fspath(path))
         finally:
             os.umask(umask)
-        if mode != PRIVATE_MODE:
-            path.chmod(mode)
+        if for_others:
+            path.chmod(OPEN_MODE)
         listener.settimeout(0)
         listener.listen(BACKLOG)
     except BaseException:

@@ -75,6 +75,7 @@ class Policies:
     def remove(self, name: str) -> None:
         """Take note of a policy that is durably gone."""
         self._by_name.pop(name, None)
+        self._damaged.pop(policy_record.file_name(name, self._keys), None)
         self.version += 1
 
     def _spoil(self, name: str, problem: RefusedError) -> None:

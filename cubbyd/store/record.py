@@ -42,10 +42,13 @@ class Record:
         """
         if self.file_key is None:
             return None
-        key = cubbyhole_key(self.file_key, token)
-        return unseal(
-            self.sealed, key=key, associated=associated(Section.CUBBYHOLE, self.entry.accessor)
-        )
+        accessor = self.entry.accessor
+        kind = associated(Section.CUBBYHOLE, accessor)
+        try:
+            return unseal(self.sealed, key=cubbyhole_key(self.file_key, token), associated=kind)
+        except SealBrokenError:
+            problem = f"token file {accessor}: its cubbyhole does not open"
+        raise SealBrokenError(problem)
 
 
 def with_contents(entry: TokenEntry, token: Secret, contents: bytes, random: Random) -> Record:

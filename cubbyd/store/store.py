@@ -17,7 +17,7 @@ from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry, TokenType, is_accessor
 from cubbyd.core.token_text import RANDOM_BYTES, Prefix, token_text
 from cubbyd.crypto.keys import RootKeys
-from cubbyd.errors import RefusedError
+from cubbyd.errors import IntegrityError, RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import policy_record, record
 from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
@@ -238,7 +238,10 @@ class Store:
         """
         for name in self._files.names():
             if name.startswith(STAGED_PREFIX):
-                self._files.remove(name)
+                try:
+                    self._files.remove(name)
+                except OSError as error:
+                    _log.warning("%s in the store cannot be removed: %s", name, error.strerror)
         self._policies.load(self._files)
 
     def indexing(self) -> Iterator[None]:
@@ -266,7 +269,7 @@ class Store:
         try:
             found = self._read(accessor)
         except RefusedError as error:
-            _log.error("token file %s: %s", accessor, error)
+            _log.error("%s", error)
             return False
         if found is not None and self._index.put(found.entry):
             self._on_sooner()
@@ -313,6 +316,11 @@ class Store:
     def _read(self, accessor: Accessor) -> Record | None:
         try:
             file = self._files.read(accessor)
+            found = None if file is None else record.decode(file, accessor, self._keys)
         except OSError as error:
-            raise refused(error) from None
-        return None if file is None else record.decode(file, accessor, self._keys)
+            problem = refused(error)
+        except IntegrityError as error:
+            problem = type(error)(f"token file {accessor}: {error}")
+        else:
+            return found
+        raise problem

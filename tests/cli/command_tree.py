@@ -2,7 +2,7 @@
 
 import click
 
-from cubbyd.cli.main import cubby
+from cubbyd.cli.commands import cubby
 
 
 def commands(group=cubby, words=()):

@@ -1,5 +1,7 @@
 """Where a command line is tried: a directory with some files, and a toy daemon's socket in it."""
 
+import os
+
 import pytest
 from fake_daemon import FakeDaemon
 from toy_daemon import FILES, Toy
@@ -12,9 +14,13 @@ def toy():
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A directory to be in, with some files, and a socket that the environment names."""
-    for name in ("CUBBY_TOKEN", "CUBBY_FORMAT"):
-        monkeypatch.delenv(name, raising=False)
+    """A directory to be in, with some files, and a socket that the environment names.
+
+    What a developer set for Python itself is not there: PYTHONUNBUFFERED alone hides much.
+    """
+    for name in [*os.environ]:
+        if name in ("CUBBY_TOKEN", "CUBBY_FORMAT") or name.startswith("PYTHON"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("CUBBY_SOCKET", str(tmp_path / "cubbyd.sock"))
     monkeypatch.chdir(tmp_path)
     for name, content in FILES.items():

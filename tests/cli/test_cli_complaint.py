@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cubbyd.cli.complaint import flat, wants_json
-from cubbyd.errors import multierror
+from cubbyd.cli.complaint import complaint, flat, wants_json
+from cubbyd.errors import multierror, refusal
 
 
 @given(st.text())
@@ -29,6 +29,17 @@ def test_the_wording_for_several_errors_is_taken_off(text):
 )
 def test_messages_are_flattened(message, line):
     assert flat(message) == line
+
+
+@pytest.mark.parametrize(
+    ("code", "setting"),
+    [("too_large", "limits.max_cubbyhole_bytes"), ("frame_too_large", "limits.max_frame_bytes")],
+)
+def test_what_is_too_large_comes_with_the_limit_that_it_met(code, setting):
+    told = complaint(refusal(code, 413, ["it is too large"]))
+
+    assert told.text.startswith("it is too large: ")
+    assert setting in told.text
 
 
 @pytest.mark.parametrize(

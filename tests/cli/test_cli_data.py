@@ -3,13 +3,14 @@ r"""Data on the command line: ``key=value``, ``key=@file``, ``key=-``, ``-`` and
 import io
 import json
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cubbyd.cli.data import parse_data, reserve_stdin
+from cubbyd.cli.data import is_unicode, parse_data, reserve_stdin
 from cubbyd.cli.standard import StandardInput
 
 KEYS = st.text(min_size=1).filter(lambda key: "=" not in key and key[0] != "@")
@@ -69,6 +70,42 @@ def test_what_is_no_data_is_refused_and_no_value_quoted(argument):
 def test_what_is_no_json_object_is_refused(stdin, content):
     with pytest.raises(click.UsageError, match="standard input is"):
         parse_data(["-"], stdin(content))
+
+
+def test_an_integer_beyond_bounds_is_called_so(stdin):
+    for digits, sign in [(156, ""), (5000, ""), (5000, "-")]:
+        content = f'{{"a": {sign}{"1" * digits}}}'.encode()
+        with pytest.raises(click.UsageError, match=r"an integer has \d+ digits"):
+            parse_data(["-"], stdin(content))
+
+
+@given(st.integers(-(2**512), 2**512 - 1))
+def test_every_integer_that_cubbyd_carries_is_read(number):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"a": %d}' % number)))
+
+        assert parse_data(["-"], StandardInput()) == {"a": number}
+
+
+@pytest.mark.parametrize(
+    ("value", "is_it"),
+    [
+        ({"a": ["\N{SNOWMAN}", 1, None, b"\xff"]}, True),
+        (json.loads('{"a": [{"b": "\\ud83d\\ude00"}]}'), True),
+        (json.loads('{"a": [{"b": "\\ud800"}]}'), False),
+        (json.loads('{"a": [{"\\udc00": 1}]}'), False),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_not_unicode(value, is_it):
+    assert is_unicode(value) is is_it
+
+
+@pytest.mark.parametrize("argument", ["key=@/dev/zero", "@/dev/zero", "key=-", "-"])
+def test_what_has_no_end_is_not_read_to_it(monkeypatch, argument):
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr(sys, "stdin", endless)
+        with pytest.raises(click.UsageError, match="more than 64 MiB"):
+            parse_data([argument], StandardInput())
 
 
 @pytest.mark.parametrize("arguments", [["-", "-"], ["a=-", "-"], ["a=-", "b=-"]])

@@ -3,8 +3,9 @@
 import pytest
 from command_tree import commands
 
+from cubbyd.cli.commands import cubby
 from cubbyd.cli.exit_codes import MEANINGS, Exit, exit_for
-from cubbyd.cli.main import cubby, main
+from cubbyd.cli.main import main
 from cubbyd.client import OutcomeUnknownError
 from cubbyd.errors import REFUSALS, UnavailableError, refusal
 

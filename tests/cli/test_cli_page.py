@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from command_tree import commands
 
+from cubbyd.cli.commands import cubby
 from cubbyd.cli.exit_codes import MEANINGS
-from cubbyd.cli.main import cubby
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `cubby (.+?)` \| .+ \|$", PAGE, re.MULTILINE)

@@ -134,14 +134,50 @@ def test_nobody_who_reads_is_no_reason_for_noise():
     assert (result.returncode, result.stderr) == (1, b"")
 
 
-def test_a_full_disk_is_told():
-    with Path("/dev/full").open("wb") as stdout:
-        result = subprocess.run(
-            [*CUBBY, "status"], stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=30
-        )
+def to_a_full_disk(*arguments, stdin=b"", stream="stdout"):
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Path("/dev/full").open("wb") as full:
+        options = pipe | {stream: full}
+        return subprocess.run([*CUBBY, *arguments], input=stdin, check=False, timeout=30, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"), [("status", "answer"), ("--help", "output"), ("demo --help", "output")]
+)
+def test_a_full_disk_is_told(arguments, what):
+    result = to_a_full_disk(*arguments.split())
 
     assert result.returncode == 1
-    assert result.stderr == b"cubby: cannot write the answer: No space left on device\n"
+    assert result.stderr == f"cubby: cannot write the {what}: No space left on device\n".encode()
+
+
+def test_what_cannot_be_said_on_the_side_changes_nothing():
+    token = cubby("wrap", "a=b").stdout.decode()
+
+    shown = to_a_full_disk("unwrap", token, "--field", "a", stream="stderr")
+    refused = to_a_full_disk("unwrap", token, "--field", "a", stream="stderr")
+
+    assert (shown.returncode, shown.stdout) == (0, b"b")
+    assert (refused.returncode, refused.stdout) == (6, b"")
+
+
+@pytest.mark.parametrize("command", ["unwrap", "rewrap"])
+def test_a_secret_that_cannot_be_shown_is_said_to_be_spent(command):
+    token = cubby("wrap", "a=b").stdout
+    full = to_a_full_disk(command, stdin=token)
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    token = cubby("wrap", "a=b").stdout
+    with os.fdopen(writer, "wb") as stdout:
+        unread = subprocess.run(
+            [*CUBBY, command], input=token, stdout=stdout, stderr=subprocess.PIPE, check=False
+        )
+
+    for result in (full, unread):
+        assert result.returncode == 1
+        assert result.stderr.endswith(b"; the secret was spent\n")
+        assert result.stderr.count(b"\n") == 1
 
 
 def test_without_an_output_no_secret_is_asked_for(daemon):
@@ -179,6 +215,71 @@ def test_an_interrupt_ends_a_command_quietly(daemon):
 
     assert command.returncode == 130
     assert errors.strip() == b""
+
+
+def test_an_interrupt_while_it_starts_ends_a_command_quietly():
+    program = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from cubbyd.cli.main import main
+sys.exit(main())
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program, "status"], capture_output=True, check=False, timeout=30
+    )
+
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    monkeypatch.delenv("CUBBY_SOCKET")
+    for name in [name for name in os.environ if name == "HOME" or name.startswith("XDG_")]:
+        monkeypatch.delenv(name)
+    program = """
+import pwd, sys
+def nobody(uid):
+    raise KeyError(uid)
+pwd.getpwuid = nobody
+from cubbyd.cli.main import main
+sys.exit(main())
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program, "status"], capture_output=True, check=False, timeout=30
+    )
+
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert b"HOME" in result.stderr
+    assert result.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("around", [b"%s\n", b"%s\r\n", b"%s\n\n", b"  %s", b"\t%s \n"], ids=ascii)
+def test_blanks_around_a_token_are_no_part_of_it(place, around):
+    (place / "token").write_bytes(around % cubby("wrap", "a=b").stdout)
+
+    assert cubby("unwrap", "--token-file", "token", "--field", "a").stdout == b"b"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["read", "cubbyhole/\udcff"],
+        ["write", "cubbyhole/a", "\udcff=b"],
+        ["token", "create", "--display-name", "\udcff"],
+        ["wrap", "a=b", "--wrap-ttl", "\udcff"],
+    ],
+    ids=ascii,
+)
+def test_text_that_is_not_unicode_is_called_so_and_not_sent(daemon, arguments):
+    result = cubby(*arguments)
+
+    assert result.returncode == 2
+    assert b"UTF-8" in result.stderr
+    assert result.stderr.count(b"\n") == 1
+    assert not daemon.requests
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,30 @@
-"""What tokens, cubbyholes and wrapping do, as plain dictionaries: the rules without the daemon.
+"""What tokens, policies, cubbyholes and wrapping do, as plain dictionaries: the rules alone.
 
-A token is known here by its text. Whatever a request needs is looked up as OpenBao does: a token
-lives until its deadline and while its parents live; one that is met dead is gone for good.
+A token is known here by its text, or as long as only its accessor is known by ``accessor:…``.
+Whatever a request needs is looked up as OpenBao does: a token lives until its deadline and while
+its parents live; one that is met dead is gone for good.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MAX_DEPTH = 32
+MAX_TTL = 768 * 3600
+
+ALL = {"create", "read", "update", "delete", "list"}
+BUILT_IN = {
+    "default": {
+        "cubbyhole/*": ALL,
+        "auth/token/renew-self": {"update"},
+        "sys/wrapping/wrap": {"update"},
+        "sys/wrapping/unwrap": {"update"},
+        "sys/wrapping/rewrap": {"update"},
+    },
+    "response-wrapping": {
+        "cubbyhole/response": {"create", "read"},
+        "sys/wrapping/unwrap": {"update"},
+    },
+}
 
 
 class Refused(Exception):  # noqa: N818 - it is the model's word, not an error of the test
@@ -21,13 +39,23 @@ class Refused(Exception):  # noqa: N818 - it is the model's word, not an error o
 class Token:
     """A token's file."""
 
+    policies: tuple[str, ...] = ()
     parent: str | None = None
-    is_root: bool = False
     uses: int = 0
     ttl: int = 0
+    granted: float = 0
+    """Seconds at the last renewal, or at first."""
+    limit: int = 0
+    """explicit_max_ttl."""
+    created_at: float = 0
     expires_at: float | None = None
     cubbyhole: dict[str, dict] = field(default_factory=dict)
     wrapped: dict | None = None
+    is_stub: bool = False
+
+    @property
+    def is_root(self) -> bool:
+        return "root" in self.policies
 
 
 class Model:
@@ -36,62 +64,130 @@ class Model:
     def __init__(self, now: float) -> None:
         self.now = now
         self.tokens: dict[str, Token] = {}
+        self.policies: dict[str, dict[str, set[str]]] = {}
 
     # Tokens
 
-    def create(self, caller: str | None, *, is_root: bool, ttl: int, uses: int) -> Token:
+    def create(
+        self, caller: str | None, *, policies: tuple[str, ...], ttl: int, limit: int, uses: int
+    ) -> Token:
         """The new token; only the daemon knows its text."""
         parent = None if caller is None else self._use(caller)
-        if parent is not None and not parent.is_root:
-            raise Refused("permission_denied")
-        if parent is not None and (parent.uses or caller not in self.tokens):
-            raise Refused("invalid_request")  # a limited token makes none
-        if parent is not None and self._depth(caller) >= MAX_DEPTH:
-            raise Refused("invalid_request")
-        is_for_ever = is_root and not ttl
+        if parent is not None:
+            self._permit(parent, "auth/token/create", "update")
+            if parent.uses or caller not in self.tokens:
+                raise Refused("invalid_request")  # a limited token makes none
+            if self._depth(caller) >= MAX_DEPTH:
+                raise Refused("invalid_request")
+        is_for_ever = "root" in policies and not ttl and not limit
         if is_for_ever and parent is not None and parent.expires_at is not None:
             raise Refused("invalid_request")
-        life = ttl or (0 if is_for_ever else 768 * 3600)
+        wanted = ttl or (limit if "root" in policies else MAX_TTL)
+        life = 0 if is_for_ever else min(wanted, limit or MAX_TTL)
         return Token(
+            policies=policies,
             parent=caller,
-            is_root=is_root,
             uses=uses,
             ttl=life,
+            granted=life,
+            limit=limit,
+            created_at=self.now,
             expires_at=self.now + life if life else None,
         )
+
+    def renew(self, name: str, increment: int) -> float:
+        """By an owner: the seconds that it has from now on."""
+        token = self._living(name)
+        if token is None:
+            raise Refused("invalid_request")
+        return self._renewed(token, increment)
+
+    def renew_self(self, caller: str, increment: int) -> float:
+        token = self._use(caller)
+        self._permit(token, "auth/token/renew-self", "update")
+        return self._renewed(token, increment)
+
+    def _renewed(self, token: Token, increment: int) -> float:
+        if token.wrapped is not None or token.expires_at is None:
+            raise Refused("invalid_request")
+        longest = token.created_at + min(MAX_TTL, token.limit or MAX_TTL) - self.now
+        token.granted = min(increment or token.granted, longest)
+        token.expires_at = self.now + token.granted
+        return token.granted
 
     def revoke(self, name: str) -> None:
         """By an owner; what is dead already is no error."""
         if self._living(name):
             del self.tokens[name]
 
+    def revoke_orphan(self, name: str) -> None:
+        """By an owner: its file stays, with nothing in it, for its children."""
+        if not self._living(name):
+            raise Refused("invalid_request")
+        self.tokens[name] = Token(is_stub=True)
+
+    # Policies
+
+    def capabilities(self, name: str, path: str) -> list[str]:
+        """Asked by an owner."""
+        token = self._living(name)
+        if token is None:
+            raise Refused("invalid_request")
+        return ["root"] if token.is_root else sorted(self._granted(token, path) or {"deny"})
+
+    def _permit(self, token: Token, path: str, word: str) -> None:
+        if not token.is_root and word not in self._granted(token, path):
+            raise Refused("permission_denied")
+
+    def _granted(self, token: Token, path: str) -> set[str]:
+        """An exact rule replaces the pattern; the same path in several policies adds up."""
+        known = {**self.policies, **BUILT_IN}
+        policies = [known[name] for name in token.policies if name in known]
+        for decides in (path, "cubbyhole/*"):
+            found = [rules[decides] for rules in policies if decides in rules]
+            if found and path.startswith(decides.removesuffix("*")):
+                words = set().union(*found)
+                return {"deny"} if "deny" in words else words
+        return set()
+
     # Cubbyholes
 
     def write(self, caller: str | None, path: str, data: dict) -> None:
-        self._cubbyhole(caller)[path] = data
+        token = self._owner_of_a_cubbyhole(caller)
+        word = "update" if path in token.cubbyhole or token.wrapped else "create"
+        self._permit(token, f"cubbyhole/{path}", word)
+        token.cubbyhole[path] = data
 
     def read(self, caller: str | None, path: str) -> dict:
-        contents = self._cubbyhole(caller)
-        if path not in contents:
+        token = self._owner_of_a_cubbyhole(caller)
+        self._permit(token, f"cubbyhole/{path}", "read")
+        if path not in token.cubbyhole:
             raise Refused("not_found")
-        return contents[path]
+        return token.cubbyhole[path]
 
     def delete(self, caller: str | None, path: str) -> None:
-        self._cubbyhole(caller).pop(path, None)
+        token = self._owner_of_a_cubbyhole(caller)
+        self._permit(token, f"cubbyhole/{path}", "delete")
+        token.cubbyhole.pop(path, None)
 
-    def _cubbyhole(self, caller: str | None) -> dict[str, dict]:
-        token = None if caller is None else self._use(caller)
-        if token is None or token.wrapped is not None:
+    def _owner_of_a_cubbyhole(self, caller: str | None) -> Token:
+        if caller is None:
             raise Refused("permission_denied")
-        return token.cubbyhole
+        return self._use(caller)
 
     # Wrapping
 
     def wrap(self, caller: str | None, data: dict, ttl: int) -> Token:
         """The new wrapping token."""
-        if caller is not None and self._use(caller).wrapped is not None:
-            raise Refused("permission_denied")
-        return self._wrapping(data, ttl)
+        if caller is not None:
+            self._permit(self._use(caller), "sys/wrapping/wrap", "update")
+        return self.wrapping(data, ttl)
+
+    def wrapping(self, data: dict, ttl: int) -> Token:
+        """A wrapping token, as any answer can become one."""
+        return Token(
+            policies=("response-wrapping",), wrapped=data, ttl=ttl, expires_at=self.now + ttl
+        )
 
     def lookup(self, name: str) -> int:
         """The TTL that it was made with."""
@@ -99,18 +195,21 @@ class Model:
 
     def unwrap(self, caller: str | None, name: str) -> dict:
         data = self._valid(name).wrapped
-        if caller is not None and self._use(caller).wrapped is not None:
-            del self.tokens[caller]
+        if caller is not None:
+            token = self._use(caller)
+            self._permit(token, "sys/wrapping/unwrap", "update")
+            if token.wrapped is not None:
+                del self.tokens[caller]
         self.tokens.pop(name, None)
         return data
 
-    def rewrap(self, caller: str | None, name: str) -> Token:
+    def rewrap(self, caller: str | None, name: str, ttl: int) -> Token:
         """The new wrapping token."""
         old = self._valid(name)
-        if caller is not None and self._use(caller).wrapped is not None:
-            raise Refused("permission_denied")
+        if caller is not None:
+            self._permit(self._use(caller), "sys/wrapping/rewrap", "update")
         del self.tokens[name]
-        return self._wrapping(old.wrapped, old.ttl)
+        return self.wrapping(old.wrapped, min(ttl or old.ttl, old.ttl))
 
     def read_response(self, name: str) -> dict:
         """The old way, for a wrapping token."""
@@ -119,9 +218,6 @@ class Model:
             raise Refused("permission_denied")
         del self.tokens[name]
         return token.wrapped
-
-    def _wrapping(self, data: dict, ttl: int) -> Token:
-        return Token(wrapped=data, ttl=ttl, expires_at=self.now + ttl)
 
     def _valid(self, name: str) -> Token:
         token = self._living(name)
@@ -135,9 +231,35 @@ class Model:
         """As a lookup by an owner finds it."""
         return self._living(name) is not None
 
+    def learn(self, accessor: str, name: str) -> None:
+        """Somebody has unwrapped a token of which only the accessor was known."""
+        known = f"accessor:{accessor}"
+        self.tokens = {name if each == known else each: it for each, it in self.tokens.items()}
+        for token in self.tokens.values():
+            if token.parent == known:
+                token.parent = name
+
+    def reap(self) -> None:
+        """Destroy all that is dead, and the stubs that no child names."""
+        while gone := [*self._due()]:
+            for name in gone:
+                del self.tokens[name]
+
+    def _due(self) -> Iterator[str]:
+        parents = {token.parent for token in self.tokens.values()}
+        for name, token in self.tokens.items():
+            is_lonely = token.is_stub and name not in parents
+            is_lost = token.parent is not None and token.parent not in self.tokens
+            if is_lonely or is_lost or self._is_dead(name):
+                yield name
+
     def _living(self, name: str) -> Token | None:
+        if name in self.tokens and self.tokens[name].is_stub:
+            return None
         line = [name]
         while line[-1] in self.tokens and (parent := self.tokens[line[-1]].parent) is not None:
+            if parent in self.tokens and self.tokens[parent].is_stub:
+                break
             line.append(parent)
         dead = [each for each in line if self._is_dead(each)]
         if not dead:
@@ -163,4 +285,5 @@ class Model:
 
     def _depth(self, name: str) -> int:
         parent = self.tokens[name].parent
-        return 1 if parent is None else 1 + self._depth(parent)
+        is_top = parent is None or self.tokens[parent].is_stub
+        return 1 if is_top else 1 + self._depth(parent)

@@ -1,8 +1,10 @@
 """The promises, driven at random against a plain model.
 
-Each wrapped secret leaves at most once. No token sees another's cubbyhole. A dead token never
-answers, also after the clock was set back. Uses never exceed the grant. After a restart all is as
-before. And at every moment the disk holds the files of the tokens that are, and no other.
+Each wrapped secret leaves at most once, also a wrapped token, and however often it was wrapped
+again. No token sees another's cubbyhole, and none does what its policies do not say. A dead token
+never answers, also after the clock was set back. Uses never exceed the grant. After a restart all
+is as before. And at every moment the disk holds the files of the tokens and policies that are, and
+no other.
 """
 
 import json
@@ -10,45 +12,41 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count
 
-import pytest
 import trio
+from at_once import CommitAtOnce, finished
 from fakes import EPOCH, MemoryFiles, counting_random
-from house import House
+from house import KEYS, House
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 from promises_model import Model, Refused
 
+from cubbyd.core.outcome import Remove
 from cubbyd.errors import RefusedError
 from cubbyd.messages import Response
 from cubbyd.reaper import build_index
-from cubbyd.store.batch import apply
+from cubbyd.store.policy_record import file_name
 
 PATHS = st.sampled_from(["x", "dir/x", "response"])
 TTLS = st.sampled_from([10, 20, 100])
+WISHES = st.sampled_from([0, 0, 5, 15, 1000])
 SPANS = st.sampled_from([1, 10, 10, 20, 90])
+WORDS = st.sets(st.sampled_from(["create", "read", "update", "delete"]), max_size=3)
+RULES = st.dictionaries(
+    st.sampled_from(["cubbyhole/*", "cubbyhole/x", "auth/token/create"]),
+    WORDS | st.just({"deny"}),
+    max_size=2,
+)
 
 
-class CommitAtOnce:
-    """Carries changes out without waiting for anything, so that no loop is needed."""
-
-    def __init__(self, files) -> None:
-        self.files = files
-
-    def check_settled(self, _name) -> None:
-        """Nothing is ever in flight."""
-
-    async def carry_out(self, phases, on_durable) -> None:
-        for number, job in enumerate(phases):
-            assert apply(self.files, [job]) == [None]
-            on_durable(number)
-
-
-def finished(coroutine):
-    """What a coroutine that never waits returns."""
-    with pytest.raises(StopIteration) as stopped:
-        coroutine.send(None)
-    return stopped.value.value
+CREATING = {
+    "policies": st.sampled_from(
+        ["root", "root", "default", "default", "p", "q", "default p", "p q"]
+    ),
+    "ttl": st.one_of(st.just(0), TTLS),
+    "limit": st.sampled_from([0, 0, 0, 50]),
+    "uses": st.sampled_from([0, 0, 1, 2, 3]),
+}
 
 
 def refusal_of(request: Callable):
@@ -65,6 +63,8 @@ class Promises(RuleBasedStateMachine):
     tokens = Bundle("tokens")
     wrapping_tokens = Bundle("wrapping tokens")
     callers = st.one_of(st.none(), tokens)
+    everybody = st.one_of(st.none(), tokens, wrapping_tokens)
+    anything = st.one_of(wrapping_tokens, tokens)
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,6 +87,7 @@ class Promises(RuleBasedStateMachine):
             random=self.random,
             commit=CommitAtOnce(self.files),
         )
+        house.store.prepare()
         trio.run(build_index, house.store)
         return house
 
@@ -119,42 +120,59 @@ class Promises(RuleBasedStateMachine):
 
     # -- tokens
 
-    @rule(
-        target=tokens,
-        caller=callers,
-        is_root=st.booleans(),
-        ttl=st.one_of(st.just(0), TTLS),
-        uses=st.sampled_from([0, 0, 1, 2, 3]),
-    )
-    def create(self, caller, is_root, ttl, uses):
-        return self.create_as(caller, is_root=is_root, ttl=ttl, uses=uses)
+    @rule(target=tokens, caller=callers, **CREATING)
+    def create(self, caller, **options):
+        answer, predicted = self.ask_for_a_token(caller, **options)
+        if answer is None:
+            return multiple()
+        return self.new_token(answer.auth.client_token.reveal_text(), predicted)
+
+    @rule(target=wrapping_tokens, caller=callers, wrap_ttl=TTLS, **CREATING)
+    def create_wrapped(self, caller, wrap_ttl, **options):
+        """Nobody has seen the new token; its accessor is known."""
+        answer, predicted = self.ask_for_a_token(caller, wrap_ttl=wrap_ttl, **options)
+        if answer is None:
+            return multiple()
+        info, number = answer.wrap_info, next(self.numbers)
+        self.model.tokens[f"accessor:{info.wrapped_accessor}"] = predicted
+        secret = {"secret": number, "accessor": info.wrapped_accessor, "uses": predicted.uses}
+        return self.new_token(info.token.reveal_text(), self.model.wrapping(secret, wrap_ttl))
+
+    def ask_for_a_token(self, caller, *, policies, wrap_ttl=None, **options):
+        given = tuple(policies.split())
+        # The subset rule is not what this is about: who has no sudo gives what it has.
+        if caller in self.model.tokens and not self.model.tokens[caller].is_root:
+            given = self.model.tokens[caller].policies
+        data = {
+            "policies": [*given],
+            "no_default_policy": "default" not in given,
+            "ttl": options["ttl"],
+            "explicit_max_ttl": options["limit"],
+            "num_uses": options["uses"],
+        }
+        return self.ask(
+            lambda: self.model.create(caller, policies=given, **options),
+            *("write", "auth/token/create", data),
+            token=caller,
+            wrap_ttl=wrap_ttl,
+        )
 
     @rule(target=tokens, ttls=st.lists(TTLS, min_size=2, max_size=3))
     def found_a_family(self, ttls):
         """A token, its child, and maybe its grandchild; the youngest is one of the tokens."""
         caller = None
         for ttl in ttls:
-            caller = self.create_as(caller, is_root=True, ttl=ttl, uses=0)
+            caller = self.create(caller=caller, policies="root", ttl=ttl, limit=0, uses=0)
             self.families.append(caller)
         return caller
 
-    @rule(data=st.data())
-    def end_a_member_of_a_family(self, data):
+    @rule(data=st.data(), is_alone=st.booleans())
+    def end_a_member_of_a_family(self, data, is_alone):
         if self.families:
-            self.revoke(data.draw(st.sampled_from(self.families)))
+            member = data.draw(st.sampled_from(self.families))
+            (self.revoke_orphan if is_alone else self.revoke)(member)
 
-    def create_as(self, caller, *, is_root, ttl, uses):
-        data = {"policies": ["root" if is_root else "default"], "ttl": ttl, "num_uses": uses}
-        answer, predicted = self.ask(
-            lambda: self.model.create(caller, is_root=is_root, ttl=ttl, uses=uses),
-            *("write", "auth/token/create", data),
-            token=caller,
-        )
-        if answer is None:
-            return multiple()
-        return self.new_token(answer.auth.client_token.reveal_text(), predicted)
-
-    @rule(token=st.one_of(tokens, wrapping_tokens))
+    @rule(token=anything)
     def revoke_one(self, token):
         self.revoke(token)
 
@@ -163,9 +181,62 @@ class Promises(RuleBasedStateMachine):
         self.ask(lambda: self.model.revoke(token), "write", "auth/token/revoke", data)
         self.seen_dead.add(token)
 
+    @rule(token=anything)
+    def revoke_one_alone(self, token):
+        self.revoke_orphan(token)
+
+    def revoke_orphan(self, token):
+        data = {"token": token}
+        self.ask(lambda: self.model.revoke_orphan(token), "write", "auth/token/revoke-orphan", data)
+        self.seen_dead.add(token)
+
+    @rule(token=anything, increment=WISHES)
+    def renew(self, token, increment):
+        data = {"token": token, "increment": increment}
+        self.compare_renewal(
+            lambda: self.model.renew(token, increment), *("write", "auth/token/renew", data)
+        )
+
+    @rule(token=anything, increment=WISHES)
+    def renew_self(self, token, increment):
+        self.compare_renewal(
+            lambda: self.model.renew_self(token, increment),
+            *("write", "auth/token/renew-self", {"increment": increment}),
+            token=token,
+        )
+
+    def compare_renewal(self, expected, *request, **more):
+        answer, granted = self.ask(expected, *request, **more)
+        if answer is not None:
+            assert answer.auth.lease_duration == int(granted)
+
+    # -- policies
+
+    @rule(name=st.sampled_from(["p", "q"]), rules=RULES)
+    def define(self, name, rules):
+        self.model.policies[name] = rules
+        paths = {path: {"capabilities": sorted(words)} for path, words in rules.items()}
+        data = {"policy": json.dumps({"path": paths})}
+        assert isinstance(self.answer("write", f"sys/policies/acl/{name}", data), Response)
+
+    @rule(name=st.sampled_from(["p", "q"]))
+    def undefine(self, name):
+        self.model.policies.pop(name, None)
+        assert isinstance(self.answer("delete", f"sys/policies/acl/{name}"), Response)
+
+    @rule(token=anything, path=PATHS)
+    def ask_what_it_may(self, token, path):
+        path = f"cubbyhole/{path}"
+        answer, predicted = self.ask(
+            lambda: self.model.capabilities(token, path),
+            *("write", "sys/capabilities", {"token": token, "path": path}),
+        )
+        if answer is not None:
+            assert answer.data == {path: predicted, "capabilities": predicted}
+
     # -- cubbyholes
 
-    @rule(caller=st.one_of(callers, wrapping_tokens), path=PATHS)
+    @rule(caller=everybody, path=PATHS)
     def write(self, caller, path):
         data = {"by": caller, "number": next(self.numbers)}
         self.ask(
@@ -183,7 +254,7 @@ class Promises(RuleBasedStateMachine):
             assert answer.data == predicted
             assert answer.data["by"] == caller
 
-    @rule(caller=st.one_of(callers, wrapping_tokens), path=PATHS)
+    @rule(caller=everybody, path=PATHS)
     def delete(self, caller, path):
         self.ask(
             lambda: self.model.delete(caller, path), "delete", f"cubbyhole/{path}", token=caller
@@ -191,7 +262,7 @@ class Promises(RuleBasedStateMachine):
 
     # -- wrapping
 
-    @rule(target=wrapping_tokens, caller=st.one_of(callers, wrapping_tokens), ttl=TTLS)
+    @rule(target=wrapping_tokens, caller=everybody, ttl=TTLS)
     def wrap(self, caller, ttl):
         data = {"secret": next(self.numbers)}
         answer, predicted = self.ask(
@@ -204,7 +275,7 @@ class Promises(RuleBasedStateMachine):
             return multiple()
         return self.new_token(answer.wrap_info.token.reveal_text(), predicted)
 
-    @rule(token=st.one_of(wrapping_tokens, tokens))
+    @rule(token=anything)
     def lookup(self, token):
         answer, predicted = self.ask(
             lambda: self.model.lookup(token), "write", "sys/wrapping/lookup", {"token": token}
@@ -212,42 +283,66 @@ class Promises(RuleBasedStateMachine):
         if answer is not None:
             assert answer.data["creation_ttl"] == predicted
 
-    @rule(caller=st.one_of(callers, wrapping_tokens), token=st.one_of(wrapping_tokens, tokens))
+    @rule(target=tokens, caller=everybody, token=anything)
     def unwrap(self, caller, token):
         answer, predicted = self.ask(
             lambda: self.model.unwrap(caller, token),
             *("write", "sys/wrapping/unwrap", {"token": token}),
             token=caller,
         )
-        if answer is not None:
-            self.take(answer.data, predicted)
+        if answer is None:
+            return multiple()
+        text = answer.auth.client_token.reveal_text() if answer.auth else None
+        return self.take(predicted, data=answer.data, token=text)
 
-    @rule(token=wrapping_tokens)
+    @rule(target=wrapping_tokens, caller=everybody, token=anything, ttl=TTLS)
+    def unwrap_and_wrap_again(self, caller, token, ttl):
+        answer, predicted = self.ask(
+            lambda: self.model.unwrap(caller, token),
+            *("write", "sys/wrapping/unwrap", {"token": token}),
+            token=caller,
+            wrap_ttl=ttl,
+        )
+        if answer is None:
+            return multiple()
+        assert answer.wrap_info.wrapped_accessor == predicted.get("accessor")
+        again = self.model.wrapping(predicted, ttl)
+        return self.new_token(answer.wrap_info.token.reveal_text(), again)
+
+    @rule(target=tokens, token=wrapping_tokens)
     def read_response(self, token):
         answer, predicted = self.ask(
             lambda: self.model.read_response(token), "read", "cubbyhole/response", token=token
         )
-        if answer is not None:
-            self.take(json.loads(answer.data["response"])["data"], predicted)
+        if answer is None:
+            return multiple()
+        inside = json.loads(answer.data["response"])
+        auth = inside["auth"]
+        return self.take(predicted, data=inside["data"], token=auth and auth["client_token"])
 
-    def take(self, data, predicted):
-        assert data == predicted
-        self.left[data["secret"]] += 1
+    def take(self, secret, *, data, token):
+        """A secret leaves: data, or a token that nobody had seen."""
+        self.left[secret["secret"]] += 1
+        if "accessor" not in secret:
+            assert (data, token) == (secret, None)
+            return multiple()
+        assert self.house.accessor(token) == secret["accessor"]
+        self.model.learn(secret["accessor"], token)
+        self.grants[token] = secret["uses"]
+        return token
 
-    @rule(
-        target=wrapping_tokens,
-        caller=st.one_of(callers, wrapping_tokens),
-        token=st.one_of(wrapping_tokens, tokens),
-    )
-    def rewrap(self, caller, token):
+    @rule(target=wrapping_tokens, caller=everybody, token=anything, ttl=WISHES)
+    def rewrap(self, caller, token, ttl):
         answer, predicted = self.ask(
-            lambda: self.model.rewrap(caller, token),
+            lambda: self.model.rewrap(caller, token, ttl),
             *("write", "sys/wrapping/rewrap", {"token": token}),
             token=caller,
+            wrap_ttl=ttl,
         )
         if answer is None:
             return multiple()
         assert answer.wrap_info.ttl == predicted.ttl
+        assert answer.wrap_info.wrapped_accessor == predicted.wrapped.get("accessor")
         return self.new_token(answer.wrap_info.token.reveal_text(), predicted)
 
     # -- time and accidents
@@ -256,7 +351,7 @@ class Promises(RuleBasedStateMachine):
     def let_time_pass_or_set_the_clock_back(self, span, sign):
         self.model.now += sign * span
 
-    @rule(token=st.one_of(tokens, wrapping_tokens))
+    @rule(token=anything)
     def look_whether_it_is_dead(self, token):
         """Once it was seen dead, it is for ever."""
         answer = self.answer("write", "auth/token/lookup", {"token": token})
@@ -268,6 +363,13 @@ class Promises(RuleBasedStateMachine):
     @rule()
     def restart(self):
         self.house = self.build()
+
+    @rule()
+    def reap(self):
+        self.model.reap()
+        while due := self.house.store.due(self.model.now, at_most=64):
+            for accessor in due:
+                finished(self.house.store.commit([[Remove(accessor=accessor)]]))
 
     # -- what holds at every moment
 
@@ -281,8 +383,14 @@ class Promises(RuleBasedStateMachine):
             assert not granted or self.answered[token] <= granted
 
     @invariant()
-    def the_disk_holds_the_tokens_that_are(self):
-        assert set(self.files.files) == {self.house.accessor(each) for each in self.model.tokens}
+    def the_disk_holds_the_tokens_and_policies_that_are(self):
+        tokens = {self.file_of(each) for each in self.model.tokens}
+        policies = {file_name(each, KEYS) for each in self.model.policies}
+        assert set(self.files.files) == tokens | policies
+
+    def file_of(self, name: str) -> str:
+        known = name.removeprefix("accessor:")
+        return self.house.accessor(name) if known == name else known
 
 
 TestPromises = Promises.TestCase

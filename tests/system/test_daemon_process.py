@@ -9,10 +9,12 @@
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 
 import pytest
-from real_daemon import RealDaemon, eventually
+from real_daemon import PATIENCE, RealDaemon, eventually
 
 from cubbyd.errors import IntegrityError, WrappingTokenInvalidError
 from cubbyd.messages import Operation
@@ -37,7 +39,7 @@ def test_the_first_start_makes_what_it_needs_for_us_alone(daemon):
     assert stat.S_IMODE(daemon.socket.parent.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_in_order(daemon, how):
     """It ends with status 0, and its socket is gone."""
     daemon.start()
@@ -191,3 +193,100 @@ def test_wrong_settings_name_file_key_and_remedy(daemon):
     assert "max_connections" in stderr
     assert "limits.idle_timeout" in stderr
     assert not daemon.store.exists()
+
+
+def test_a_wrong_setting_is_told_even_where_an_option_overrides_it(daemon):
+    daemon.options()
+    (daemon.directory / "cubbyd.toml").write_text("store = 3\n")
+
+    daemon.start()
+
+    status, stderr = daemon.wait()
+    assert status == 1
+    assert "store: must be a path" in stderr
+
+
+def test_a_start_that_is_refused_leaves_no_store_and_no_key(daemon, tmp_path):
+    daemon.start()
+    second = RealDaemon(tmp_path)
+
+    second.start("--store", str(tmp_path / "other"), "--key-file", str(tmp_path / "other-key"))
+
+    assert second.wait()[0] == 1
+    assert not (tmp_path / "other").exists()
+    assert not (tmp_path / "other-key").exists()
+
+
+def test_an_empty_path_is_a_usage_error(daemon):
+    """A script's unset variable must not make the working directory a store."""
+    daemon.start("--store", "")
+
+    status, stderr = daemon.wait()
+    assert status == 2
+    assert "empty" in stderr
+
+
+def test_without_a_home_it_serves_when_every_path_is_named(daemon):
+    """As in a container that runs under an arbitrary uid, which nobody has an entry for."""
+    daemon.options()
+
+    refused = serve_without_home("--config", str(daemon.directory / "cubbyd.toml"))
+    paths = daemon.options()
+    served = serve_without_home(*paths, "--socket", "/" + "too-long" * 20)
+
+    assert "set HOME" in refused
+    assert "107" in served
+
+
+def serve_without_home(*options):
+    """What a daemon that fails to start says, where there is no home directory."""
+    program = (
+        "import os, pwd, sys\n"
+        "def nobody(uid): raise KeyError\n"
+        "pwd.getpwuid = nobody\n"
+        "from cubbyd.cli.serve import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *options],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_file_that_is_damaged_under_it_is_named_in_the_log_once(daemon):
+    daemon.start()
+    with daemon.client() as client:
+        hit = client.wrap({"a": 1}, 60)
+        file = daemon.store / hit.accessor
+        file.write_bytes(file.read_bytes() + b"x")
+        for _ in range(3):
+            with pytest.raises(IntegrityError):
+                client.unwrap(hit.token)
+
+    _, stderr = daemon.end()
+
+    assert stderr.count(hit.accessor) == 1
+
+
+def test_what_is_in_the_way_of_the_sweep_stops_no_start(daemon):
+    daemon.start()
+    daemon.end()
+    (daemon.store / "staged-directory").mkdir()
+
+    assert daemon.start()
+
+
+def test_nobody_has_to_read_its_line(daemon):
+    """A closed pipe on standard output is no reason to stop."""
+    daemon.start()
+    daemon.process.stdout.close()
+
+    with daemon.client() as client:
+        assert client.health()

@@ -61,8 +61,18 @@ def test_missing_directories_are_made_private_whatever_the_umask(tmp_path):
 
 
 def test_the_socket_can_be_opened_to_others(path):
-    with SocketFile(path, mode=0o666):
+    with SocketFile(path, for_others=True):
         assert mode_of(path) == 0o666
+        assert mode_of(path.parent) == 0o755
+
+
+def test_a_directory_that_is_closed_to_others_stays_so_and_is_told_of(path, caplog):
+    path.parent.mkdir(0o700, parents=True)
+
+    with SocketFile(path, for_others=True):
+        assert mode_of(path.parent) == 0o700
+
+    assert f"{path.parent} is closed to others" in caplog.text
 
 
 def test_the_umask_is_left_as_it_was(path):

@@ -1,0 +1,116 @@
+"""The commands of ``cubby``: secrets for programs on this host.
+
+Each command's module is imported when the command is called, so that each pays for itself alone.
+Nothing on the way imports trio or nacl.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from cubbyd.cli import exit_codes, standard
+from cubbyd.cli.exit_codes import Exit
+from cubbyd.cli.invocation import Invocation, examples
+from cubbyd.errors import CubbydError
+
+COMMANDS = {
+    "demo": "cubbyd.cli.demo:demo",
+    "wrap": "cubbyd.cli.wrapping:wrap",
+    "unwrap": "cubbyd.cli.wrapping:unwrap",
+    "lookup": "cubbyd.cli.wrapping:lookup",
+    "rewrap": "cubbyd.cli.wrapping:rewrap",
+    "write": "cubbyd.cli.paths:write",
+    "read": "cubbyd.cli.paths:read",
+    "list": "cubbyd.cli.paths:list_",
+    "delete": "cubbyd.cli.paths:delete",
+    "login": "cubbyd.cli.tokens:login",
+    "token": "cubbyd.cli.tokens:token",
+    "policy": "cubbyd.cli.policies:policy",
+    "random": "cubbyd.cli.tools:random",
+    "status": "cubbyd.cli.status:status",
+}
+"""Where each command lives, in the order in which people meet them."""
+
+
+class LazyGroup(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in our order."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """A command, or None where there is none; one that is not installed is none."""
+        module, _, name = COMMANDS.get(cmd_name, "").partition(":")
+        if not module:
+            return None
+        try:
+            command = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            if error.name == module:
+                return None
+            raise
+        return command if isinstance(command, click.Command) else None
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "cubby wrap password=s3cret | cubby unwrap --field password",
+        "cubby wrap key=@id_ed25519 --wrap-ttl 60s > token",
+        "pwgen 32 1 | cubby write cubbyhole/db user=app password=-",
+    )
+    + "\n\n\b\nExit status:\n"
+    + exit_codes.table(),
+)
+@click.option(
+    "--socket",
+    metavar="PATH",
+    help="The daemon's socket. Also CUBBY_SOCKET.  [default: your own daemon's, or the system's]",
+)
+@click.version_option(package_name="cubbyd", message="cubby %(version)s")
+@click.pass_context
+def cubby(context: click.Context, socket: str | None) -> None:
+    """Hand secrets from one program to another on this host, once.
+
+    A token is never needed on the command line: give it on standard input, in a file
+    (--token-file), on a descriptor (--token-fd) or in CUBBY_TOKEN.
+    """
+    context.obj = Invocation(socket=socket)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command, and say in one line what went wrong.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        status = cubby.main([*words], prog_name="cubby", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        standard.say(error.format_message())
+        return Exit.USAGE
+    except (CubbydError, click.ClickException) as error:
+        return _complain(error, words)
+    except OSError as error:
+        standard.discard_output()
+        return _complain(click.ClickException(_system_error(error)), words)
+    except click.Abort:
+        return Exit.INTERRUPTED
+    return status if isinstance(status, int) else Exit.DONE
+
+
+def _system_error(error: OSError) -> str:
+    """What the system refused: a file that it names, or else what was to be shown."""
+    place = "cannot write the output" if error.filename is None else f"cannot use {error.filename}"
+    return f"{place}: {error.strerror}"
+
+
+def _complain(error: CubbydError | click.ClickException, words: Sequence[str]) -> int:
+    from cubbyd.cli.complaint import complaint, wants_json  # noqa: PLC0415 - mostly all goes well
+
+    problem = complaint(error)
+    problem.show(as_json=wants_json(words))
+    return problem.exit_code
