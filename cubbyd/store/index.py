@@ -33,6 +33,7 @@ class Index:
         self._deadlines: list[tuple[Timestamp, Accessor]] = []
         self._lost: set[Accessor] = set()
         self._stubs: set[Accessor] = set()
+        self._expected: Counter[Accessor] = Counter()
         self._is_whole = False
 
     def __len__(self) -> int:
@@ -66,8 +67,9 @@ class Index:
             self._by_uid[line.uid] += 1
         if line.parent is not None:
             self._children.setdefault(line.parent, set()).add(accessor)
-        if line.is_stub:
-            self._lose_if_lonely(accessor)
+        self._lose_if_lonely(accessor)
+        if before is not None:
+            self._lose_if_lonely(before.parent)
         is_nearer = False
         if line.expires_at is not None and not (before and before.expires_at == line.expires_at):
             is_nearer = not self._deadlines or line.expires_at < self._deadlines[0][0]
@@ -81,6 +83,7 @@ class Index:
         known = len(self._lost)
         if line is not None:
             self._forget(accessor, line)
+            self._lose_if_lonely(line.parent)
         self._lost |= self._children.get(accessor, set())
         return len(self._lost) > known
 
@@ -89,6 +92,19 @@ class Index:
         self._is_whole = True
         for stub in self._stubs:
             self._lose_if_lonely(stub)
+
+    def expect_child(self, parent: Accessor) -> None:
+        """A child of this token is on its way to the disk."""
+        self._expected[parent] += 1
+
+    def stop_expecting(self, parent: Accessor) -> bool:
+        """It has arrived, or never will; tells whether that leaves a stub of no use."""
+        self._expected[parent] -= 1
+        if not self._expected[parent]:
+            del self._expected[parent]
+        known = len(self._lost)
+        self._lose_if_lonely(parent)
+        return len(self._lost) > known
 
     def lose(self, accessor: Accessor) -> None:
         """Take note of a file whose parent's file is proven to be absent."""
@@ -128,9 +144,12 @@ class Index:
             heappop(self._deadlines)  # changed or gone since
         return None
 
-    def _lose_if_lonely(self, stub: Accessor) -> None:
-        if self._is_whole and not self._children.get(stub):
-            self._lost.add(stub)
+    def _lose_if_lonely(self, accessor: Accessor | None) -> None:
+        """A stub is of no use once every file is known and none names it, or soon will."""
+        if accessor is None or accessor not in self._stubs or not self._is_whole:
+            return
+        if not self._children.get(accessor) and not self._expected[accessor]:
+            self._lost.add(accessor)
 
     def _forget(self, accessor: Accessor, line: _Line) -> None:
         if line.is_stub:
@@ -142,5 +161,3 @@ class Index:
             siblings.discard(accessor)
             if not siblings:
                 del self._children[line.parent]
-                if line.parent in self._stubs:
-                    self._lose_if_lonely(line.parent)

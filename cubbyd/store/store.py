@@ -9,6 +9,7 @@ the whole of locking: exclusive for the files that a request changes, free for a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, assert_never
 
 from cubbyd.clock import Timestamp
@@ -131,17 +132,24 @@ class Store:
             [self._sealed(change, written) for change in phase if not isinstance(change, Tidy)]
             for phase in phases
         ]
-        coming = Counter(
-            change.entry.creator.uid
-            for phase in phases
-            for change in phase
-            if isinstance(change, Put) and change.accessor not in self._index
-        )
-        self._coming.update(coming)
-        try:
+        newcomers = [record.entry for name, record in written.items() if name not in self._index]
+        with self._expecting(newcomers):
             await self._commit.carry_out(jobs, lambda number: self._note(phases[number], written))
+
+    @contextmanager
+    def _expecting(self, newcomers: Sequence[TokenEntry]) -> Iterator[None]:
+        """Count tokens that are on their way, for quotas and for stubs that wait for children."""
+        uids = Counter(entry.creator.uid for entry in newcomers)
+        parents = [entry.parent for entry in newcomers if entry.parent is not None]
+        self._coming.update(uids)
+        for parent in parents:
+            self._index.expect_child(parent)
+        try:
+            yield
         finally:
-            self._coming.subtract(coming)
+            self._coming.subtract(uids)
+            if sum(self._index.stop_expecting(parent) for parent in parents):
+                self._on_sooner()
 
     def _sealed(
         self, change: Put | Remove | PutPolicy | RemovePolicy, written: dict[Accessor, Record]

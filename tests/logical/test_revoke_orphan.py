@@ -201,6 +201,20 @@ async def test_a_stub_goes_when_no_child_names_it(house):
     assert house.files.files == {}
 
 
+@pytest.mark.parametrize(
+    "request_", [("write", "cubbyhole/x", {"a": 1}), ("write", "auth/token/renew-self", None)]
+)
+async def test_a_stub_stays_when_its_only_child_is_written_anew(house, request_):
+    parent = await house.token("root")
+    child = await house.token(parent=parent)
+    await orphan(house, parent)
+
+    await house.guest.ask(*request_, token=child)
+    await reaped(house)
+
+    assert await house.is_alive(child)
+
+
 async def test_a_stub_goes_when_its_last_child_expires(house, autojump_clock):
     parent, *_ = await family(house)
     await orphan(house, parent)
@@ -363,7 +377,6 @@ async def test_once_is_enough(house):
 # -- at the same time
 
 
-@pytest.mark.xfail(reason="a stub that was noted before its child is reaped, and the child too")
 async def test_a_child_on_its_way_to_the_disk_is_an_orphan_like_the_others():
     """Both become durable in one go, and whichever is noted first, the stub has a child."""
     lived = [await child_made_beside_the_revocation_of_its_parent() for _ in range(20)]
