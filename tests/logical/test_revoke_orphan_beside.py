@@ -1,4 +1,4 @@
-"""auth/token/revoke-orphan beside another request: a child that is just being made is one of them."""
+"""auth/token/revoke-orphan beside another request: a child just being made is one of them."""
 
 from functools import partial
 
