@@ -18,7 +18,8 @@ from cubbyd.errors import (
     TooLargeError,
 )
 from cubbyd.logical.context import Rules
-from cubbyd.messages import Operation, Request
+from cubbyd.messages import Operation, Request, Response
+from cubbyd.secret import Secret
 
 # -- asking
 
@@ -313,6 +314,20 @@ async def test_an_answer_that_fits_no_cubbyhole_is_not_wrapped():
 
         assert (type(refused), refused.status) == (TooLargeError, 413)
         assert house.files.files == files
+
+
+async def test_an_answer_that_just_fits_is_wrapped(house):
+    """To the byte: one more, and it is not."""
+    token = await house.wrapped({"k": b"1" * 1000})
+    known = house.store.record(house.accessor(token))
+    size = len(known.open(Secret.from_text(token)))
+
+    for limit, is_kept in ((size, True), (size - 1, False)):
+        async with open_house(rules=Rules(max_cubbyhole_bytes=limit)) as strict:
+            outcome = await strict.outcome(
+                "write", "sys/wrapping/wrap", {"k": b"1" * 1000}, wrap_ttl=60
+            )
+            assert isinstance(outcome, Response) == is_kept
 
 
 async def test_a_secret_is_not_spent_on_an_answer_that_cannot_be_wrapped(house):
