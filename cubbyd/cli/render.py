@@ -81,19 +81,7 @@ def bare(response: Response, name: str) -> bytes:
 
 def envelope(response: Response) -> str:
     """The whole answer as JSON, in the form of OpenBao's."""
-    return _json(
-        {
-            "request_id": response.request_id,
-            "lease_id": response.lease_id or "",
-            "lease_duration": response.lease_duration or 0,
-            "renewable": bool(response.renewable),
-            "data": response.data,
-            "warnings": [*response.warnings] or None,
-            "auth": None if response.auth is None else response.auth.to_map(),
-            "wrap_info": None if response.wrap_info is None else response.wrap_info.to_map(),
-        },
-        indent=2,
-    )
+    return _json(response.to_envelope(), indent=2)
 
 
 def table(values: Mapping[str, Value]) -> str:
