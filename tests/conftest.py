@@ -6,8 +6,9 @@ import pytest
 from hypothesis import settings
 
 # A busy machine is no reason for a property not to hold.
-settings.register_profile("cubbyd", deadline=None)
-settings.load_profile("cubbyd")
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=300)
+settings.load_profile("quick")
 
 
 @pytest.hookimpl(wrapper=True)

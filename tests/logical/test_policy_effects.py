@@ -123,6 +123,15 @@ async def test_on_other_paths_a_write_is_update(house):
     assert await may(house, token, "write", "sys/tools/random")
 
 
+async def test_where_nothing_is_a_write_is_update_too(house):
+    """Whether it is permitted is told before whether there is anything."""
+    token = await holder(house, nowhere=["create"], nowhere__else=["update"])
+
+    assert not await may(house, token, "write", "nowhere")
+    refused = await house.guest.refusal("write", "nowhere/else", token=token)
+    assert refused.code == "unsupported_path"
+
+
 async def test_the_more_specific_rule_replaces_the_other(house):
     token = await holder(
         house,

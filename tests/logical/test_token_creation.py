@@ -287,6 +287,16 @@ async def test_what_it_has_no_use_for_is_ignored_with_a_warning(house):
     assert answer.warnings == ("Endpoint ignored these unrecognized parameters: [Age colour]",)
 
 
+async def test_every_warning_is_told(house):
+    answer = await create(house, {"policies": ["a"], "ttl": "3000h", "colour": "red"})
+
+    assert [warning.partition(" ")[0] for warning in answer.warnings] == [
+        "TTL",
+        "Policy",
+        "Endpoint",
+    ]
+
+
 # -- bounds
 
 

@@ -6,6 +6,7 @@ same, and ``tidy`` finds what nobody has met.
 """
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
@@ -140,6 +141,31 @@ async def test_the_end_of_a_parents_life_is_the_end_of_all(house, autojump_clock
         await trio.sleep(1)
 
         assert house.files.files == {}
+
+
+async def test_one_that_is_met_dead_goes_with_those_it_died_of(house, autojump_clock):
+    """Its own file too, without the reaper, before anybody hears of it."""
+    root = await house.token("root", ttl="1h")
+    child = await house.token("root", parent=root, ttl="5h")
+    grandchild = await house.token(parent=child, ttl="5h")
+    await trio.sleep(3600)
+
+    await house.guest.refusal("read", "auth/token/lookup-self", token=grandchild)
+
+    assert house.files.names() == [house.accessor(child)]
+
+
+async def test_a_line_without_an_end_is_damage(house):
+    """Nobody could make one without the keys; it is refused, and keeps nobody waiting."""
+    tokens = await grow(house, await house.token("root"), 2)
+    one, other = (house.store.record(house.store.accessor(token)).entry for token in tokens)
+    await house.store.commit([[Put(entry=replace(one, parent=other.accessor))]])
+    await house.store.commit([[Put(entry=replace(other, parent=one.accessor))]])
+
+    refused = await house.guest.refusal("read", "auth/token/lookup-self", token=tokens[0])
+
+    assert refused.code == "integrity"
+    assert len(house.files.files) == 3
 
 
 async def test_while_the_reaper_works_others_are_served(house):

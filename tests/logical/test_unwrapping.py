@@ -5,6 +5,7 @@ lookup costs nothing; a request that is refused spends nothing.
 """
 
 import json
+from uuid import UUID
 
 import pytest
 import trio
@@ -39,6 +40,20 @@ async def test_a_secret_is_unwrapped_by_header_or_body(house, form):
     assert answer.data == {"k": "s3kr3t"}
     assert answer.wrap_info is None
     assert not house.has_file(token)
+
+
+@pytest.mark.parametrize("rewraps", [0, 2])
+async def test_what_was_wrapped_keeps_the_id_of_its_own_request(house, rewraps):
+    """The first of this house, whoever asks for it later."""
+    token = await house.wrapped({"k": 1})
+    for _ in range(rewraps):
+        answer = await house.owner.ask("write", REWRAP, {"token": token})
+        token = answer.wrap_info.token.reveal_text()
+
+    answer = await house.unwrap(token)
+
+    assert answer.request_id == str(UUID(int=1))
+    assert (await house.guest.ask("read", "sys/health")).request_id != answer.request_id
 
 
 @pytest.mark.parametrize("door", ["owner", "guest"])

@@ -112,6 +112,7 @@ async def test_the_longest_wrap_ttl_is_a_setting():
         {},
         {"bytes": b"\x00\xff", "n": 2**100, "list": [None, {"a": 0.5}]},
         {"token": "t", "path": "p", "wrap_ttl": 5},
+        {"token": 5},
         {"error": "boom"},
         {"http_status_code": 500, "http_raw_body": "x"},
     ],
