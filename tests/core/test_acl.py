@@ -170,3 +170,11 @@ def test_root_may_do_everything_everywhere(path):
     assert RootAcl().rule(path).capabilities == everything
     assert RootAcl().list_rule(path).capabilities == everything
     assert RootAcl().rule(path).allows_wrapping(0)
+
+
+@pytest.mark.parametrize(
+    ("path", "decides"),
+    [("a/x/b", "a/+/b*"), ("a/x/bc/d", "a/+/b*"), ("a/x/c", ""), ("a/x", ""), ("a/x/", "")],
+)
+def test_after_whole_segments_a_prefix_still_has_to_fit(path, decides):
+    assert acl("a/+/b*").rule(path).path == decides

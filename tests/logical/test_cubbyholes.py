@@ -314,3 +314,11 @@ async def test_what_is_deleted_or_replaced_counts_no_more():
         await write(house, token, "y", {"a": b"3" * 600})
 
         assert await names(house, token) == ["y"]
+
+
+async def test_a_member_called_token_is_plain_data_whatever_it_is(house):
+    token = await house.token()
+
+    await house.guest.ask("write", "cubbyhole/x", {"token": 5}, token=token)
+
+    assert (await house.guest.ask("read", "cubbyhole/x", token=token)).data == {"token": 5}

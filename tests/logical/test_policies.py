@@ -277,3 +277,18 @@ async def test_making_a_policy_is_create_and_changing_one_is_update(
     assert [isinstance(each, Response) for each in (made, changed)] == [may_make, may_change]
     assert ("new" in await names(house)) == may_make
     assert (await read(house, "old"))["version"] == 1 + may_change
+
+
+@pytest.mark.parametrize("num_uses", [1, 2])
+async def test_a_limited_token_pays_a_use_for_each_change_and_the_last_one_counts(house, num_uses):
+    """Its own file and the policy's change in one request."""
+    token = await house.token("root", num_uses=num_uses)
+
+    await write(house, "mine", token=token)
+
+    assert (await read(house, "mine"))["version"] == 1
+    assert await house.is_alive(token) == (num_uses == 2)
+    if num_uses == 2:
+        await house.owner.ask("delete", f"{ACL}/mine", token=token)
+        assert await names(house) == ["default", "root"]
+        assert not house.has_file(token)

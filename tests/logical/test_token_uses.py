@@ -183,3 +183,12 @@ async def test_the_only_use_of_a_wrapping_token_is_not_counted_by_requests(house
         await house.guest.refusal("read", "auth/token/lookup-self", token=info.token)
 
     assert await uses_left(house, info.token.reveal_text()) == 1
+
+
+async def test_a_limited_token_writes_a_policy_and_is_counted(house):
+    token = await house.token("root", num_uses=2)
+
+    await house.guest.ask("write", "sys/policies/acl/p", {"policy": "{}"}, token=token)
+    await house.guest.ask("delete", "sys/policies/acl/p", token=token)
+
+    assert not await house.is_alive(token)

@@ -324,3 +324,16 @@ async def test_a_wrapping_token_can_revoke_itself(house):
 
     with pytest.raises(WrappingTokenInvalidError):
         await house.unwrap(token)
+
+
+async def test_what_is_unwrapped_keeps_the_id_of_the_request_that_made_it(house):
+    """So that a log of requests and what was unwrapped later can be matched."""
+    token = await house.wrapped({"k": 1})
+    lookup = await house.guest.ask("write", LOOKUP, {"token": token})
+
+    unwrapped = await house.guest.ask("write", UNWRAP, token=token)
+
+    assert unwrapped.request_id
+    assert int(unwrapped.request_id.replace("-", ""), 16) < int(
+        lookup.request_id.replace("-", ""), 16
+    )
