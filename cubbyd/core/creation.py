@@ -58,7 +58,11 @@ def child_policies(
     Raises:
         InvalidRequestError: They exceed what the caller may give.
     """
-    names = set(policy_names(requested))
+    wanted = list(requested)
+    if not all(name.strip() for name in wanted):
+        # An unset variable in a script must not come to mean the parent's policies: root's, say.
+        raise InvalidRequestError("the name of a policy is empty")
+    names = set(policy_names(wanted))
     if not names:
         names = set(parent)
     else:

@@ -87,7 +87,13 @@ def delete_policy(context: Context) -> Outcome[Response | None]:
 
 
 def _name(context: Context) -> str:
-    return context.path.removeprefix(POLICIES).strip("/").strip().lower()
+    """The policy's name, in its one spelling: the path that was authorized is the one acted on."""
+    name = context.path.removeprefix(POLICIES).removeprefix("/")
+    if not name or name != name.strip().lower():
+        raise InvalidRequestError(
+            "a policy's name is in lower case, and neither begins nor ends blank"
+        )
+    return name
 
 
 def capabilities(context: Context) -> Outcome[Response | None]:

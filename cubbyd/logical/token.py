@@ -57,7 +57,7 @@ def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
     if not is_orphan:
         _check_depth(caller)
     policies = child_policies(
-        fields.texts("policies"),
+        [""] if fields.raw("policies") == "" else fields.texts("policies"),
         caller.policies,
         has_sudo=has_sudo,
         no_default_policy=fields.flag("no_default_policy", default=False),

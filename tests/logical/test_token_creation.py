@@ -343,3 +343,10 @@ async def test_the_times_of_the_system_are_settings():
         longest = await create(house, {"policies": ["default"], "ttl": "1h"})
 
     assert (default.auth.lease_duration, longest.auth.lease_duration) == (60, 120)
+
+
+@pytest.mark.parametrize("policies", ["", " ", [""], ["default", " "]])
+async def test_a_blank_policy_name_is_refused_and_never_means_the_parents(house, policies):
+    refused = await house.owner.refusal("write", "auth/token/create", {"policies": policies})
+
+    assert refused.messages == ("the name of a policy is empty",)
