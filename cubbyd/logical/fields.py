@@ -6,12 +6,16 @@ cannot be turned into the wanted type is refused by name, without its value.
 
 import re
 from collections.abc import Collection
+from typing import Final
 
 from cubbyd.core.duration import parse_duration
 from cubbyd.errors import InvalidRequestError
 from cubbyd.value import Map, Value
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)  # what 64 bits hold for certain
+MAX_INTEGER: Final = 2**63 - 1
+"""OpenBao's integers have 64 bits."""
+
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False", ""}
 
@@ -66,23 +70,22 @@ class Fields:
                 return default
             case "":
                 return 0
-            case bool() | int():
+            case bool() | int() if abs(value) <= MAX_INTEGER:
                 return int(value)
             case str() if _INTEGER.fullmatch(value):
                 return int(value)
             case _:
                 raise _unconvertible(name, "int")
 
-    def seconds(self, *names: str) -> float:
-        """A duration under the first of these names that is there; 0 when none is."""
-        present = [name for name in names if self.raw(name) is not None]
-        if not present:
+    def seconds(self, name: str) -> float:
+        """A duration; 0 when absent."""
+        value = self.raw(name)
+        if value is None:
             return 0.0
-        value = self.raw(present[0])
         if isinstance(value, float):
             value = str(value)  # and refused, as a number without a unit
         if not isinstance(value, int | str):
-            raise _unconvertible(present[0], "duration")
+            raise _unconvertible(name, "duration")
         try:
             return parse_duration(value)
         except ValueError as error:

@@ -91,7 +91,7 @@ def _described(
 
 def accessors(context: Context) -> Outcome[Response | None]:
     """The accessors of all tokens whose files are there, in no order."""
-    keys = list(context.tokens.records.accessors())
+    keys = context.tokens.records.living(context.now)
     return Outcome(reply=Response(data={"keys": [*keys]})) if keys else nothing()
 
 

@@ -143,8 +143,12 @@ def _capabilities(
 
 
 def _granted(acl: Acl, path: str) -> list[str]:
-    """The capabilities on a path, sorted; ``deny`` where there is none."""
-    found = acl.rule(path).capabilities or {Capability.DENY}
+    """The capabilities on a path, sorted; ``deny`` where there is none.
+
+    A path that ends in a slash is a folder, which is there to be listed.
+    """
+    rule = acl.list_rule(path) if path.endswith("/") else acl.rule(path)
+    found = rule.capabilities or {Capability.DENY}
     return sorted(capability.value for capability in found)
 
 
@@ -162,11 +166,6 @@ ROUTES = {
 }
 FOLDERS = {
     f"{POLICIES}/": Route(
-        handlers={
-            _READ: read_policy,
-            _WRITE: write_policy,
-            Operation.DELETE: delete_policy,
-        },
-        exists=lambda context: find_policy(_name(context), context.tokens.records) is not None,
+        handlers={_READ: read_policy, _WRITE: write_policy, Operation.DELETE: delete_policy}
     ),
 }

@@ -63,7 +63,7 @@ def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
         no_default_policy=fields.flag("no_default_policy", default=False),
     )
     life = lifetime(
-        ttl=fields.seconds("ttl", "lease"),
+        ttl=fields.seconds("ttl") or fields.seconds("lease"),
         explicit_max_ttl=fields.seconds("explicit_max_ttl"),
         period=fields.seconds("period"),
         is_root=ROOT in policies,

@@ -5,7 +5,6 @@ dead token notes it for destruction: the router makes that durable before it ans
 clock that is set back never revives what was once seen dead.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,8 +45,8 @@ class Records(Protocol):
         """How many tokens a uid had made that are still there."""
         ...
 
-    def accessors(self) -> Iterator[Accessor]:
-        """Every token's accessor, in no order."""
+    def living(self, now: Timestamp) -> list[Accessor]:
+        """The accessors of tokens that are alive, in no order, without opening their files."""
         ...
 
     def policy(self, name: str) -> Policy | None:

@@ -16,6 +16,9 @@ DEFAULT_RANDOM_BYTES: Final = 32
 MAX_RANDOM_BYTES: Final = 128 * 1024
 """OpenBao's bound."""
 
+_SOURCE: Final = "platform"
+"""The kernel's generator: what OpenBao calls it."""
+
 _ALGORITHMS: Final = {
     f"{family}-{bits}": f"{prefix}{bits}"
     for family, prefix in (("sha2", "sha"), ("sha3", "sha3_"))
@@ -27,6 +30,10 @@ def random(context: Context) -> Outcome[Response | None]:
     """So many random bytes, as base64 or hex text."""
     fields = context.fields
     named = context.path.removeprefix(RANDOM).strip("/")
+    if named.partition("/")[0] == _SOURCE:
+        named = named.removeprefix(_SOURCE).strip("/")
+    if fields.text("source") not in ("", _SOURCE):
+        raise InvalidRequestError(f"the only source of random bytes here is {_SOURCE!r}")
     size = _size(named) if named else fields.integer("bytes", default=DEFAULT_RANDOM_BYTES)
     if size < 1:
         raise InvalidRequestError("'bytes' cannot be less than 1")
@@ -81,5 +88,5 @@ _RANDOM = Route(handlers={Operation.WRITE: random}, fields=("bytes", "format", "
 _HASH = Route(handlers={Operation.WRITE: hash_}, fields=("algorithm", "format", "input"))
 
 ROUTES: Final = {RANDOM: _RANDOM, HASH: _HASH}
-FOLDERS: Final = {f"{RANDOM}/": _RANDOM, f"{HASH}/": _HASH}
+FOLDERS: Final = {f"{RANDOM}/": _RANDOM, f"{RANDOM}/{_SOURCE}/": _RANDOM, f"{HASH}/": _HASH}
 """What follows names the number of bytes, or the algorithm."""

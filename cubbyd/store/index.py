@@ -46,6 +46,11 @@ class Index:
         """The tokens; a stub is none."""
         return (accessor for accessor, line in self._lines.items() if not line.is_stub)
 
+    def living(self, now: Timestamp) -> list[Accessor]:
+        """The tokens that have not expired and whose ancestors have not, as far as is known."""
+        verdicts: dict[Accessor, bool] = {}
+        return [accessor for accessor in self if self._is_alive(accessor, now, verdicts)]
+
     def tokens_of(self, uid: int) -> int:
         """How many tokens this uid had made that are still there."""
         return self._by_uid[uid]
@@ -143,6 +148,26 @@ class Index:
                 return deadline
             heappop(self._deadlines)  # changed or gone since
         return None
+
+    def _is_alive(self, accessor: Accessor, now: Timestamp, verdicts: dict[Accessor, bool]) -> bool:
+        """Whether a token lives, looked up once for all who descend from it."""
+        above: list[Accessor] = []
+        alive = True
+        each: Accessor | None = accessor
+        while each is not None and (line := self._lines.get(each)) is not None:
+            if line.is_stub:
+                break
+            if each in verdicts:
+                alive = verdicts[each]
+                break
+            if each in self._lost or (line.expires_at is not None and line.expires_at <= now):
+                alive = False
+                verdicts[each] = False
+                break
+            above.append(each)
+            each = line.parent
+        verdicts.update(dict.fromkeys(above, alive))
+        return alive
 
     def _lose_if_lonely(self, accessor: Accessor | None) -> None:
         """A stub is of no use once every file is known and none names it, or soon will."""

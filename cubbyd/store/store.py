@@ -84,6 +84,10 @@ class Store:
         """Every token's accessor, in no order, as far as the index has come."""
         return iter(self._index)
 
+    def living(self, now: Timestamp) -> list[Accessor]:
+        """Those of them that are alive, whatever the reaper has not come to yet."""
+        return self._index.living(now)
+
     def mint(self, prefix: Prefix) -> tuple[Secret, Accessor]:
         """A fresh token and its accessor; nothing is stored."""
         token = token_text(prefix, self._random(RANDOM_BYTES))

@@ -139,3 +139,13 @@ async def test_asking_about_a_limited_token_costs_it_nothing_and_asking_oneself_
 
     found = await house.owner.ask("write", "auth/token/lookup", {"token": token})
     assert found.data["num_uses"] == 2
+
+
+async def test_a_folder_has_what_its_exact_name_grants_for_listing(house):
+    policy = '{"path": {"cubbyhole/x": {"capabilities": ["list"]}}}'
+    await house.owner.ask("write", "sys/policies/acl/lister", {"policy": policy})
+    token = await house.token("lister", no_default_policy=True)
+
+    found = await capabilities(house, TOKEN, token, path="cubbyhole/x/")
+
+    assert found.data["cubbyhole/x/"] == ["list"]

@@ -118,6 +118,8 @@ async def test_the_policy_of_wrapping_tokens_cannot_be_given(house):
         ({"ttl": "90m"}, 5400),
         ({"lease": "1h"}, 3600),
         ({"ttl": "2h", "lease": "1h"}, 7200),
+        ({"ttl": "", "lease": "1h"}, 3600),
+        ({"ttl": 0, "lease": "1h"}, 3600),
         ({"explicit_max_ttl": "9000h", "ttl": "1h"}, 3600),
         ({"period": "2h", "ttl": "1h"}, 7200),
         ({"policies": ["root"], "ttl": "1h"}, 3600),

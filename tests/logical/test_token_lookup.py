@@ -165,3 +165,18 @@ async def test_accessors_of_all_tokens_are_listed_for_the_root_alone(house):
 
 async def test_where_there_is_no_token_there_is_nothing_to_list(house):
     assert (await house.owner.refusal("list", "auth/token/accessors/")).status == 404
+
+
+async def test_a_token_that_is_dead_is_not_listed_before_the_reaper_came(house, autojump_clock):
+    """Neither what expired, nor what descends from what was revoked; what is alive is."""
+    parent = await house.token("root")
+    child = await house.token("root", parent=parent)
+    await house.token(parent=child)
+    await house.token(ttl="1s")
+    living = await house.token(ttl="1h")
+    await house.owner.ask("write", "auth/token/revoke", {"token": parent})
+    await trio.sleep(1)
+
+    listed = await house.owner.ask("list", "auth/token/accessors")
+
+    assert listed.data["keys"] == [house.accessor(living)]

@@ -192,3 +192,10 @@ async def test_a_limited_token_writes_a_policy_and_is_counted(house):
     await house.guest.ask("delete", "sys/policies/acl/p", token=token)
 
     assert not await house.is_alive(token)
+
+
+@pytest.mark.parametrize("num_uses", [2**63, str(2**63), -(2**70)])
+async def test_uses_beyond_64_bits_are_refused(house, num_uses):
+    refused = await house.owner.refusal("write", "auth/token/create", {"num_uses": num_uses})
+
+    assert refused.status == 400

@@ -208,3 +208,12 @@ async def test_what_they_have_no_use_for_is_ignored_with_a_warning(house, path):
 @pytest.mark.parametrize("operation", ["read", "delete"])
 async def test_they_are_written_to(house, path, operation):
     assert (await house.owner.refusal(operation, path)).code == "unsupported_operation"
+
+
+async def test_the_source_of_random_bytes_may_be_named(house):
+    for path in ("sys/tools/random/platform", "sys/tools/random/platform/32", "sys/tools/random"):
+        answer = await house.owner.ask("write", path, {"format": "hex", "source": "platform"})
+        assert len(bytes.fromhex(answer.data["random_bytes"])) == 32
+
+    refused = await house.owner.refusal("write", "sys/tools/random", {"source": "seal"})
+    assert "platform" in refused.messages[0]

@@ -172,11 +172,22 @@ async def test_rewrapping_works_at_the_quota(wrap_ttl):
         assert (await house.unwrap(token)).data == {"k": 1}
 
 
-async def test_an_answer_that_finds_no_room_to_be_wrapped_spends_nothing():
+async def test_unwrapping_into_a_fresh_wrapping_token_works_at_the_quota():
     async with open_house(rules=Rules(max_tokens_per_uid=1)) as house:
         token = await house.wrapped({"k": 1})
 
-        refused = await house.owner.refusal("write", UNWRAP, {"token": token}, wrap_ttl=60)
+        answer = await house.owner.ask("write", UNWRAP, {"token": token}, wrap_ttl=60)
+
+        assert (await house.unwrap(answer.wrap_info.token.reveal_text())).data == {"k": 1}
+
+
+async def test_an_answer_that_finds_no_room_to_be_wrapped_is_refused():
+    async with open_house(rules=Rules(max_tokens_per_uid=1)) as house:
+        token = await house.token()
+
+        refused = await house.owner.refusal(
+            "read", "auth/token/lookup-self", token=token, wrap_ttl=9
+        )
 
         assert isinstance(refused, QuotaExceededError)
-        assert (await house.unwrap(token)).data == {"k": 1}
+        assert await house.is_alive(token)
