@@ -27,6 +27,7 @@ import click
 from cubbyd import codec
 from cubbyd.cli.exit_codes import Exit
 from cubbyd.cli.invocation import examples
+from cubbyd.core.token import is_accessor
 from cubbyd.settings import LimitSettings
 
 SAMPLE_BYTES: Final = 4096
@@ -66,7 +67,7 @@ class Stage:
 
     def token_files(self) -> list[Path]:
         """The sealed files of living tokens."""
-        return [path for path in self.store.iterdir() if len(path.name) == 32]  # noqa: PLR2004
+        return [path for path in self.store.iterdir() if is_accessor(path.name)]
 
 
 @click.command(epilog=examples("cubby demo", "cubby demo ~/.ssh/id_ed25519"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cubbyd.client import Client
+from cubbyd.core.token import is_accessor
 
 PATIENCE = 10.0
 """Seconds to wait for what another process does at once: a busy machine is no failure."""
@@ -36,7 +37,7 @@ class RealDaemon:
 
     @property
     def token_files(self) -> list[Path]:
-        return [path for path in self.store.iterdir() if len(path.name) == 32]
+        return [path for path in self.store.iterdir() if is_accessor(path.name)]
 
     def start(self, *options: str) -> str:
         """Start it and return the line that it says when it serves; "" when it does not."""
