@@ -275,4 +275,4 @@ async def test_a_reaper_that_is_let_go_in_the_middle_leaves_no_half_made_change(
         await trio.sleep(8)
 
     assert house.files.names() == []
-    assert list(house.store.accessors()) == []
+    assert list(house.store.living(0)) == []

@@ -80,12 +80,8 @@ class Store:
         """
         return self._index.tokens_of(uid) + self._coming[uid]
 
-    def accessors(self) -> Iterator[Accessor]:
-        """Every token's accessor, in no order, as far as the index has come."""
-        return iter(self._index)
-
     def living(self, now: Timestamp) -> list[Accessor]:
-        """Those of them that are alive, whatever the reaper has not come to yet."""
+        """The accessors of living tokens, in no order, as far as the index has come."""
         return self._index.living(now)
 
     def mint(self, prefix: Prefix) -> tuple[Secret, Accessor]:

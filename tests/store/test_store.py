@@ -53,7 +53,7 @@ async def test_what_was_committed_is_there_after_a_restart(house, nursery):
 
     found = again.store.record(name)
     assert (found.entry, found.open(token)) == (entry, b"secret")
-    assert list(again.store.accessors()) == [name]
+    assert list(again.store.living(0)) == [name]
 
 
 async def test_a_change_of_metadata_keeps_the_cubbyhole(house):
@@ -85,7 +85,7 @@ async def test_a_removed_token_is_gone(house):
 
     assert house.store.record(entry.accessor) is None
     assert house.files.names() == []
-    assert list(house.store.accessors()) == []
+    assert list(house.store.living(0)) == []
 
 
 async def test_a_token_that_never_was_is_none(house):
@@ -179,7 +179,7 @@ async def test_a_stub_is_listed_nowhere(house):
     await house.put(1, type=TokenType.STUB)
     await house.put(2)
 
-    assert list(house.store.accessors()) == [accessor(2)]
+    assert list(house.store.living(0)) == [accessor(2)]
 
 
 # Starting
@@ -205,7 +205,7 @@ async def test_damaged_files_are_named_and_left_and_stop_nobody(house, nursery, 
     with caplog.at_level(logging.ERROR):
         again = await restarted(house, nursery)
 
-    assert list(again.store.accessors()) == [entry.accessor]
+    assert list(again.store.living(0)) == [entry.accessor]
     assert house.files.files == before
     assert accessor(2) in caplog.text
     assert accessor(3) in caplog.text
@@ -217,7 +217,7 @@ async def test_other_names_in_the_directory_are_none_of_its_business(house, nurs
 
     again = await restarted(house, nursery)
 
-    assert list(again.store.accessors()) == []
+    assert list(again.store.living(0)) == []
     assert caplog.text == ""
 
 
@@ -226,11 +226,11 @@ async def test_indexing_pauses_again_and_again_until_the_index_is_whole(house):
         await house.put(name)
     again = StoreHouse(house.files)
 
-    known = [len(set(again.store.accessors())) for _ in again.store.indexing()]
+    known = [len(set(again.store.living(0))) for _ in again.store.indexing()]
 
     assert known == sorted(set(known))
     assert known[0] < 40
-    assert len(set(again.store.accessors())) == 40
+    assert len(set(again.store.living(0))) == 40
 
 
 # What is due
@@ -326,5 +326,5 @@ async def test_changes_during_the_indexing_are_not_overwritten_by_it(house, nurs
     await trio.testing.wait_all_tasks_blocked()
 
     assert again.store.next_deadline() == EPOCH + 5
-    assert accessor(38) not in set(again.store.accessors())
-    assert len(set(again.store.accessors())) == 39
+    assert accessor(38) not in set(again.store.living(0))
+    assert len(set(again.store.living(0))) == 39
