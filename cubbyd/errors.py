@@ -23,7 +23,7 @@ class WireError(CubbydError):
     """The peer broke framing; the connection cannot be resynchronised, so it closes."""
 
     code: ClassVar[str] = "malformed_frame"
-    status: ClassVar[int] = 400
+    status: int = 400
 
 
 class MalformedFrameError(WireError):
@@ -35,6 +35,14 @@ class FrameTooLargeError(WireError):
 
     code = "frame_too_large"
     status = 413
+
+
+class MalformedHttpError(WireError):
+    """Bytes that are no HTTP request, or that two readers could take for different ones."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class StoreError(CubbydError):

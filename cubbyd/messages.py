@@ -24,6 +24,10 @@ class Operation(Enum):
     WRITE = "write"
     LIST = "list"
     DELETE = "delete"
+    PATCH = "patch"
+    """Known, and done nowhere: a policy may grant it, and no path has it."""
+    SCAN = "scan"
+    """Likewise."""
 
 
 class Role(Enum):
@@ -33,6 +37,9 @@ class Role(Enum):
     """Runs the place: acts as policy ``root`` when it sends no token."""
     GUEST = "guest"
     """Admitted: may log in and unwrap without a token."""
+    BEARER = "bearer"
+    """Whoever it is, may do what its token allows, and without one nothing: the HTTP door's, since
+    programs that forward HTTP requests do so with their own uid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +131,6 @@ class Auth:
             "client_token": self.client_token.reveal_text(),
             "accessor": self.accessor,
             "policies": [*self.policies],
-            "token_policies": [*self.policies],
             "lease_duration": self.lease_duration,
             "renewable": self.renewable,
             "entity_id": "",
@@ -132,6 +138,8 @@ class Auth:
             "orphan": self.orphan,
             "num_uses": self.num_uses,
         }
+        if self.policies:
+            fields["token_policies"] = [*self.policies]
         if self.metadata is not None:
             fields["metadata"] = {**self.metadata}
         return fields

@@ -21,6 +21,8 @@ LONGEST_SLEEP: Final = 60.0
 """Seconds; see above."""
 RETRY_AFTER: Final = 0.5
 """Seconds to leave a disk alone that refused."""
+LIST_AGAIN_AFTER: Final = 5.0
+"""Seconds until a directory that could not be listed is tried again."""
 BATCH: Final = 64
 """Files destroyed with one directory sync, so that requests get through in between."""
 
@@ -28,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 async def build_index(store: Store) -> None:
-    """Learn every token's deadline after a start, behind the requests."""
+    """Learn every token's deadline after a start, behind the requests. Raises OSError."""
     for _ in store.indexing():
         await trio.lowlevel.checkpoint()
 
@@ -38,8 +40,13 @@ async def keep_index(store: Store) -> None:
     while True:
         tidied = trio.Event()
         store.call_when_tidied(tidied.set)
-        await build_index(store)
-        await tidied.wait()
+        try:
+            await build_index(store)
+        except OSError as error:
+            _log.error("the store cannot be looked through now: %s", error.strerror)
+            await trio.sleep(LIST_AGAIN_AFTER)
+        else:
+            await tidied.wait()
 
 
 async def reap(store: Store, clock: Clock) -> None:

@@ -34,6 +34,7 @@ _KINDS = {
     "string": r"(?s).*",
 }
 _MARKER = re.compile(r"<([a-z0-9]+)(?::([0-9]+))?>")
+_WITHIN = re.compile(r"\$\{(\w+)\}")
 _DURATION = r"([0-9.]+(h|m|s|ms|µs|ns))+"
 
 
@@ -147,7 +148,8 @@ class Replay:
         """A request's value with symbols replaced by what they stand for."""
         match value:
             case str():
-                return self.symbols.get(value, value)
+                whole = self.symbols.get(value, value)
+                return _WITHIN.sub(lambda found: self.symbols[f"${found[1]}"], whole)
             case dict():
                 return {key: self._real(item) for key, item in value.items()}
             case list():

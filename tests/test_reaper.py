@@ -8,17 +8,18 @@
 
 import logging
 from contextlib import asynccontextmanager
-from errno import EIO, EROFS
+from errno import EIO, EMFILE, EROFS
 
 import pytest
 import trio
 from fakes import EPOCH, MemoryFiles
 from fakes_disk import FaultyFiles
+from house import open_house
 from store_house import StoreHouse
 from token_entries import accessor
 from trio.testing import wait_all_tasks_blocked
 
-from cubbyd.reaper import build_index, reap
+from cubbyd.reaper import LIST_AGAIN_AFTER, build_index, keep_index, reap
 
 
 class Wall:
@@ -276,3 +277,33 @@ async def test_a_reaper_that_is_let_go_in_the_middle_leaves_no_half_made_change(
 
     assert house.files.names() == []
     assert list(house.store.living(0)) == []
+
+
+class UnlistedFiles(MemoryFiles):
+    """A directory that cannot be listed for a while."""
+
+    is_listed = True
+
+    def names(self):
+        if not self.is_listed:
+            raise OSError(EMFILE, "Too many open files")
+        return super().names()
+
+
+async def test_a_directory_that_cannot_be_listed_is_tried_again(caplog, autojump_clock):
+    """Somebody who asks for a tidying when the system is short of something stops nobody."""
+    files = UnlistedFiles()
+    async with open_house(files) as house, trio.open_nursery() as nursery:
+        nursery.start_soon(keep_index, house.store)
+        await trio.sleep(1)
+
+        files.is_listed = False
+        await house.owner.ask("write", "auth/token/tidy")
+        await trio.sleep(60)
+        assert house.store.is_tidying
+        files.is_listed = True
+        await trio.sleep(LIST_AGAIN_AFTER)
+
+        assert not house.store.is_tidying
+        assert "the store cannot be looked through now: Too many open files" in caplog.text
+        nursery.cancel_scope.cancel()

@@ -50,6 +50,7 @@ _REMEDIES: Final = {
     StorageFullError.code: "free some space on the disk of the daemon's store",
     UnsupportedPathError.code: "nothing lives at such a path, whatever is stored",
 }
+_TOKEN: Final = re.compile(r"\b(cby[sw]_)\w+", re.ASCII)
 _MULTIERROR: Final = re.compile(r"\d+ errors? occurred:\s*\* ", re.ASCII)
 
 
@@ -118,8 +119,8 @@ def _usage(error: click.UsageError) -> str:
 
 
 def flat(message: str) -> str:
-    """A message in one line."""
-    text = _MULTIERROR.sub("", message)
+    """A message in one line, without the tokens that somebody may have put in a wrong place."""
+    text = _TOKEN.sub(r"\1...", _MULTIERROR.sub("", message))
     return printable("; ".join(filter(None, (part.strip(" \t*") for part in text.splitlines()))))
 
 

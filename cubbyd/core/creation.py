@@ -88,12 +88,8 @@ def lifetime(
 ) -> Lifetime:
     """What a new token's times come to, with OpenBao's warnings where they were cut.
 
-    Raises:
-        InvalidRequestError: One of them is negative.
+    None of them is negative. A period is kept as it was asked for, and cut anew at each renewal.
     """
-    for name, value in (("ttl", ttl), ("explicit_max_ttl", explicit_max_ttl), ("period", period)):
-        if value < 0:
-            raise InvalidRequestError(f"{name} must be positive")
     longest = min(bounds.max_ttl, explicit_max_ttl or bounds.max_ttl)
     if period:
         wanted, what = period, "period"
@@ -105,7 +101,7 @@ def lifetime(
     return Lifetime(
         ttl=granted,
         explicit_max_ttl=explicit_max_ttl,
-        period=granted if period else 0,
+        period=period,
         warnings=(capped_warning(what, wanted, longest),) if granted < wanted else (),
     )
 

@@ -1,14 +1,9 @@
 """A cubbyhole's contents: objects under names, and folders that exist while they have content."""
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final
 
-from cubbyd.value import Map
-
-Contents: TypeAlias = dict[str, Map]
-"""What lies under each path, without the mount's name. Never changed in place."""
-
-RESPONSE: str = "response"
+RESPONSE: Final = "response"
 """Where a wrapping token keeps what it wraps: ``cubbyhole/response``, as in Vault before 0.7."""
 
 

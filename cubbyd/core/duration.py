@@ -5,6 +5,8 @@ from typing import Final
 
 MAX_NANOSECONDS: Final = 2**63 - 1
 """Go counts durations in 64-bit nanoseconds, some 292 years; more is refused there too."""
+MAX_TEXT_CHARS: Final = 64
+"""Every sensible duration is shorter, and a mebibyte of ``1ns`` would take a second to add up."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _SIGN = re.compile(r"[+-]?")
@@ -30,9 +32,11 @@ def parse_duration(value: int | str) -> float:
     """
     if isinstance(value, int):
         nanoseconds = value * _SECOND
+    elif len(value) > MAX_TEXT_CHARS:
+        raise ValueError(f"time: invalid duration {_quoted(value)}")
     elif _INTEGER.fullmatch(value):
         nanoseconds = _number(value) * _SECOND
-    elif value.endswith("d") and "." not in value and not value[:-1].strip("+-0123456789"):
+    elif value.endswith("d") and not value[:-1].strip("+-.0123456789"):
         nanoseconds = _days(value[:-1])
     else:
         nanoseconds = _go_duration(value) if value else 0
@@ -83,7 +87,7 @@ def _go_duration(text: str) -> int:
 
 def _quoted(text: str) -> str:
     """As Go's package time quotes, and cut: no error is as long as what caused it, or odder."""
-    return '"' + "".join(map(_escaped, text[:64])) + '"'
+    return '"' + "".join(map(_escaped, text[:MAX_TEXT_CHARS])) + '"'
 
 
 def _escaped(character: str) -> str:

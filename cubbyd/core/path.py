@@ -12,13 +12,12 @@ MAX_PATH_BYTES: Final = 4096
 
 
 def parse_path(text: str, *, max_bytes: int = MAX_PATH_BYTES) -> Path:
-    """A path that is fit to be asked for.
+    """A path that is fit to be asked for, but for what ``check_absolute`` refuses.
 
     Spaces, emoji, ``a//b`` and a leading slash are legal and make names of their own.
 
     Raises:
-        InvalidRequestError: It is too long, has a character that cannot be printed, or a segment
-            that is ``.`` or ``..``.
+        InvalidRequestError: It is too long, or has a character that cannot be printed.
     """
     # Up to a quarter of the limit no text is too long: UTF-8 has at most four bytes a character.
     if len(text) > max_bytes // 4 and len(text.encode()) > max_bytes:
@@ -26,9 +25,17 @@ def parse_path(text: str, *, max_bytes: int = MAX_PATH_BYTES) -> Path:
     # Python's notion of printable is Go's unicode.IsPrint: both keep U+0020 of all separators.
     if not text.isprintable():
         raise InvalidRequestError("the path has a character that cannot be printed")
-    if "." in text and not {".", ".."}.isdisjoint(text.split("/")):
-        raise InvalidRequestError("relative paths not supported")
     return Path(text)
+
+
+def check_absolute(path: Path) -> None:
+    """Refuse a path that leads through another.
+
+    Raises:
+        InvalidRequestError: One of its segments is ``.`` or ``..``.
+    """
+    if "." in path and not {".", ".."}.isdisjoint(path.split("/")):
+        raise InvalidRequestError("relative paths not supported")
 
 
 def check_writable(path: Path) -> None:

@@ -5,6 +5,7 @@ decides for a path: an exact one if there is one, else the most specific pattern
 policies have the very same path, their capabilities are joined, and ``deny`` wins.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -86,23 +87,29 @@ class Acl:
             merged[rule.path] = rule if known is None else known.merged(rule)
         patterns = [rule for path, rule in merged.items() if _is_pattern(path)]
         self._exact = {path: rule for path, rule in merged.items() if not _is_pattern(path)}
-        self._patterns = sorted(patterns, key=lambda rule: _precedence(rule.path), reverse=True)
+        self._ordered = sorted(patterns, key=lambda rule: _precedence(rule.path), reverse=True)
+        # One expression for all, best first, so that asking costs one call whatever their number.
+        self._patterns = re.compile("|".join(_expression(rule.path) for rule in self._ordered))
 
     def rule(self, path: str) -> Rule:
         """The one rule that decides for a path; one without capabilities where none matches."""
-        return self._exact.get(path) or self._by_pattern(path)
+        return self._exact.get(path) or self._by_pattern(path) or _NOTHING
 
     def list_rule(self, path: str) -> Rule:
-        """The rule for listing a folder, which an exact one may name with or without its slash.
+        """The rule for listing a folder, which may be named with or without its slash.
 
-        Patterns see it with its slash, as in OpenBao.
+        An exact rule comes first, and a pattern for the folder with its slash before one without,
+        as in OpenBao.
         """
         folder = path if path.endswith("/") else path + "/"
         exact = self._exact.get(folder) or self._exact.get(folder[:-1])
-        return exact or self._by_pattern(folder)
+        return exact or self._by_pattern(folder) or self._by_pattern(folder[:-1]) or _NOTHING
 
-    def _by_pattern(self, path: str) -> Rule:
-        return next((rule for rule in self._patterns if _matches(rule.path, path)), _NOTHING)
+    def _by_pattern(self, path: str) -> Rule | None:
+        found = self._patterns.fullmatch(path)
+        if found is None or found.lastindex is None:
+            return None
+        return self._ordered[found.lastindex - 1]
 
 
 class RootAcl(Acl):
@@ -130,19 +137,12 @@ def _precedence(pattern: str) -> tuple[int, bool, int, int, str]:
     return (first, not pattern.endswith("*"), -segments.count("+"), len(pattern), pattern)
 
 
-def _matches(pattern: str, path: str) -> bool:
-    if pattern.endswith("*") and "+" not in pattern:
-        return path.startswith(pattern[:-1])
-    wanted, found = pattern.removesuffix("*").split("/"), path.split("/")
-    if pattern.endswith("*"):
-        # The last segment of the pattern is a prefix of the path's, and anything may follow it.
-        last = len(wanted) - 1
-        if len(found) <= last or not found[last].startswith(wanted[last]):
-            return False
-        wanted, found = wanted[:last], found[:last]
-    return len(wanted) == len(found) and all(
-        want in ("+", have) for want, have in zip(wanted, found, strict=True)
-    )
+def _expression(pattern: str) -> str:
+    """A pattern as a regular expression: ``+`` is any one segment, ``*`` at the end is anything."""
+    segments = pattern.removesuffix("*").split("/")
+    expression = "/".join("[^/]*" if each == "+" else re.escape(each) for each in segments)
+    rest = "(?s:.*)" if pattern.endswith("*") else ""
+    return f"({expression}{rest})"
 
 
 def _rules(grants: Mapping[str, str]) -> tuple[Rule, ...]:

@@ -22,7 +22,8 @@ _OLD_WORDS: Final = {
     "sudo": ("create", "read", "update", "delete", "list", "sudo"),
 }
 """What Vault's old ``policy = "read"`` stands for."""
-_MEMBERS: Final = {"capabilities", "policy", "min_wrapping_ttl", "max_wrapping_ttl"}
+_MEMBERS: Final = {"capabilities", "comment", "policy", "min_wrapping_ttl", "max_wrapping_ttl"}
+"""All but ``comment`` is read; that is for people."""
 
 
 def parse_json_policy(text: str) -> tuple[Rule, ...]:
@@ -76,7 +77,12 @@ def _blocks(value: object, where: str) -> Iterator[Mapping[str, object]]:
 
 
 def _rule(path: str, body: Mapping[str, object]) -> Rule:
-    where = f'path "{path}": '
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        raise InvalidRequestError("failed to parse policy: a path is not Unicode text")
+    where = f'failed to parse policy: path "{path}": '
+    if "{{" in path or "}}" in path:
+        # There, such a rule holds for tokens with an identity; taken as it stands, it never would.
+        raise InvalidRequestError(f"{where}there are no identities to fill in a template")
     if "+*" in path:
         raise InvalidRequestError(f"{where}invalid use of wildcards ('+*' is forbidden)")
     if unknown := body.keys() - _MEMBERS:

@@ -1,6 +1,7 @@
 """How a token's life is prolonged, by OpenBao's rules for auth/token/renew."""
 
 from dataclasses import replace
+from math import ceil, floor
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.creation import Bounds, capped_warning
@@ -18,20 +19,32 @@ def renewed(
         increment: Seconds wanted; 0 for as many as were granted last. It may shorten the life. A
             periodic token always gets its period.
         now: When.
-        bounds: The system's; a periodic token knows only its own explicit_max_ttl.
+        bounds: The system's. They bound a period, but not how often it is renewed: that only
+            the token's own explicit_max_ttl does.
 
     Raises:
         InvalidRequestError: It has had all that it may have, since the bounds were set lower.
     """
-    last = (entry.expires_at or now) - (entry.renewed_at or entry.issued_at)
-    wanted = entry.period or increment or last
-    caps = [entry.explicit_max_ttl] if entry.explicit_max_ttl else []
-    if not entry.period:
-        caps.append(bounds.max_ttl)
-    longest = entry.created_at + min(caps) - now if caps else wanted
+    asked = entry.period or increment or _granted_last(entry, now)
+    cap = min(bounds.max_ttl, entry.explicit_max_ttl or bounds.max_ttl)
+    wanted, warnings = asked, []
+    if entry.period and asked > cap:
+        wanted = cap
+        warnings.append(capped_warning("period", asked, cap))
+    hard_cap = entry.explicit_max_ttl if entry.period else cap
+    if not hard_cap:
+        return replace(entry, renewed_at=now, expires_at=now + wanted), tuple(warnings)
+    # In whole seconds, as OpenBao counts: what was created this second is not capped yet.
+    longest = floor(entry.created_at) + hard_cap - floor(now)
     if longest <= 0:
         raise InvalidRequestError("past the max TTL, cannot renew")
-    granted = min(wanted, longest)
-    what = "period" if entry.period else "TTL"
-    warnings = (capped_warning(what, wanted, longest),) if granted < wanted else ()
-    return replace(entry, renewed_at=now, expires_at=now + granted), warnings
+    if longest < wanted:
+        warnings.append(capped_warning("TTL", wanted, longest))
+    expires_at = min(now + min(wanted, longest), entry.created_at + hard_cap)
+    return replace(entry, renewed_at=now, expires_at=expires_at), tuple(warnings)
+
+
+def _granted_last(entry: TokenEntry, now: Timestamp) -> float:
+    """The TTL of the last renewal, or of the creation; in whole seconds, as it was told."""
+    last = (entry.expires_at or now) - (entry.renewed_at or entry.issued_at)
+    return max(1, ceil(round(last, 3)))

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final, NewType, Self
 
 from cubbyd.clock import Timestamp
-from cubbyd.core.policy import RESPONSE_WRAPPING, ROOT
+from cubbyd.core.policy import RESPONSE_WRAPPING
 
 Accessor = NewType("Accessor", str)
 """32 hex digits derived from the token: names its file, and lets others revoke what they cannot
@@ -73,11 +73,6 @@ class TokenEntry:
     def is_wrapping(self) -> bool:
         """Whether its cubbyhole holds one response, for whoever unwraps it first."""
         return self.policies == (RESPONSE_WRAPPING,)
-
-    @property
-    def is_root(self) -> bool:
-        """Whether it may do everything."""
-        return ROOT in self.policies
 
     @property
     def is_limited(self) -> bool:

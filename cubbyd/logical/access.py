@@ -35,6 +35,8 @@ _CAPABILITY: Final = {
     Operation.READ: Capability.READ,
     Operation.LIST: Capability.LIST,
     Operation.DELETE: Capability.DELETE,
+    Operation.PATCH: Capability.PATCH,
+    Operation.SCAN: Capability.SCAN,
 }
 _EITHER_WRITE: Final = frozenset({Capability.CREATE, Capability.UPDATE})
 
@@ -62,11 +64,6 @@ class Caller:
     def is_wrapping(self) -> bool:
         """Whether the caller's token is a wrapping token."""
         return self.known is not None and self.known.entry.is_wrapping
-
-    @property
-    def has_root(self) -> bool:
-        """Whether everything is allowed."""
-        return ROOT in self.policies
 
     def has_sudo(self, path: str) -> bool:
         """Whether the caller may do on this path what only few may."""
@@ -138,6 +135,8 @@ def identify(request: Request, tokens: Tokens, acls: Acls, *, owner_needs_token:
     """
     peer = request.peer
     if request.token is None:
+        if peer.role is Role.BEARER:
+            raise PermissionDeniedError
         name = f"peer-{peer.uid}"
         if peer.role is Role.OWNER and not owner_needs_token:
             return Caller(acl=_OWNER_ACL, policies=(ROOT,), display_name=name)
@@ -171,8 +170,8 @@ def permitting_rule(
         PermissionDeniedError: There is none. The words differ for a caller without a token, as
             OpenBao's do.
     """
-    is_list = operation is Operation.LIST
-    rule = caller.acl.list_rule(path) if is_list else caller.acl.rule(path)
+    is_of_folder = operation in (Operation.LIST, Operation.SCAN)
+    rule = caller.acl.list_rule(path) if is_of_folder else caller.acl.rule(path)
     granted = rule.capabilities
     if operation is not Operation.WRITE:
         is_permitted = _CAPABILITY[operation] in granted

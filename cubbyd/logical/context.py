@@ -8,8 +8,6 @@ from cubbyd.clock import Timestamp
 from cubbyd.core.creation import Bounds
 from cubbyd.core.outcome import Outcome
 from cubbyd.core.path import MAX_PATH_BYTES, Path
-from cubbyd.core.policy import Rule
-from cubbyd.core.policy_text import parse_json_policy
 from cubbyd.core.token import Creator
 from cubbyd.errors import QuotaExceededError
 from cubbyd.logical.access import Acls, Caller
@@ -65,8 +63,6 @@ class Rules:
     max_wrap_ttl: float = MAX_WRAP_TTL
     max_policies: int = MAX_POLICIES
     max_policy_bytes: int = MAX_POLICY_BYTES
-    parse_policy: Callable[[str], tuple[Rule, ...]] = parse_json_policy
-    """Reads a policy's text; raises InvalidRequestError for what it cannot read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

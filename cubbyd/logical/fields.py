@@ -6,13 +6,15 @@ cannot be turned into the wanted type is refused by name, without its value.
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 
 from cubbyd.core.duration import parse_duration
 from cubbyd.errors import InvalidRequestError
 from cubbyd.value import Map, Value
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)  # what 64 bits hold for certain
+# What 64 bits hold for certain. A leading zero, which OpenBao takes for octal, is no number here.
+_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})", re.ASCII)
 MAX_INTEGER: Final = 2**63 - 1
 """OpenBao's integers have 64 bits."""
 
@@ -21,7 +23,7 @@ _FALSE = {"0", "f", "F", "FALSE", "false", "False", ""}
 
 
 class Fields:
-    """What a request said; a member that is absent and one that is null are the same."""
+    """What a request said; a member that is null is one with the zero of its type."""
 
     def __init__(self, data: Map | None) -> None:
         self._data = {} if data is None else data
@@ -34,9 +36,9 @@ class Fields:
         """The member as it came."""
         return self._data.get(name)
 
-    def text(self, name: str) -> str:
-        """Text; "" when absent."""
-        value = self.raw(name)
+    def text(self, name: str, *, default: str = "") -> str:
+        """Text; the default when absent."""
+        value = self._data.get(name, default)
         return "" if value is None else _text(name, value)
 
     def texts(self, name: str) -> list[str]:
@@ -49,13 +51,19 @@ class Fields:
             return [text] if text else []
         return [_text(name, item) for item in value]
 
-    def flag(self, name: str, *, default: bool) -> bool:
-        """A boolean, or a word for one."""
+    def listed(self, name: str) -> list[str]:
+        """A list of texts, also as one text with commas; blanks around them do not count."""
         value = self.raw(name)
+        texts = value.split(",") if isinstance(value, str) and value else self.texts(name)
+        return [text.strip() for text in texts]
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """A boolean, or a word for one; the default when absent."""
+        value = self._data.get(name, default)
         match value:
             case None:
-                return default
-            case bool() | int():
+                return False
+            case bool() | int() if value in (0, 1):
                 return bool(value)
             case str() if value in _TRUE | _FALSE:
                 return value in _TRUE
@@ -64,11 +72,9 @@ class Fields:
 
     def integer(self, name: str, *, default: int = 0) -> int:
         """An integer; the default when absent."""
-        value = self.raw(name)
+        value = self._data.get(name, default)
         match value:
-            case None:
-                return default
-            case "":
+            case None | "":
                 return 0
             case bool() | int() if abs(value) <= MAX_INTEGER:
                 return int(value)
@@ -98,7 +104,9 @@ class Fields:
             case None:
                 return None
             case dict():
-                return {key: _text(name, item) for key, item in value.items()}
+                return {
+                    key: "" if item is None else _text(name, item) for key, item in value.items()
+                }
             case str() | list():
                 pairs = [text.partition("=") for text in self.texts(name)]
                 if all(separator for _, separator, _ in pairs):
@@ -114,8 +122,10 @@ def _text(name: str, value: Value) -> str:
             return "1" if value else "0"
         case int() | float():
             return str(value)
-        case _:
-            raise _unconvertible(name, "string")
+        case bytes():  # as a client sends a file
+            with suppress(UnicodeDecodeError):
+                return value.decode()
+    raise _unconvertible(name, "string")
 
 
 def _unconvertible(name: str, kind: str) -> InvalidRequestError:

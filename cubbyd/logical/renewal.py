@@ -1,5 +1,6 @@
 """auth/token/renew*: a token's life, counted anew from now."""
 
+from math import trunc
 from typing import Final
 
 from cubbyd.core.outcome import Outcome, Put
@@ -70,11 +71,13 @@ def _increment(context: Context) -> float:
         increment = context.fields.seconds("increment")
     except InvalidRequestError as error:
         problem = str(error).removeprefix(_BAD_INCREMENT)
+    if isinstance(context.fields.raw("increment"), bool):  # which is a number elsewhere
+        problem = "not a duration"
     if increment < 0:
         problem = f"cannot provide negative value '{context.fields.text('increment')}'"
     if problem is not None:
         raise InvalidRequestError(_BAD_INCREMENT + problem)
-    return increment
+    return trunc(increment)  # OpenBao counts whole seconds here, and takes none for no wish
 
 
 _WRITE = Operation.WRITE

@@ -54,11 +54,11 @@ def revoke_orphan(context: Context) -> Outcome[Response | None]:
 
     What is left of it is a stub without rights and contents, for as long as a child names it.
     """
-    if not context.caller.has_sudo(context.path):
-        raise InvalidRequestError("root or sudo privileges required to revoke and orphan")
     named = context.fields.text("token")
     if not named:
         raise InvalidRequestError("missing token ID")
+    if not context.caller.has_sudo(context.path):
+        raise InvalidRequestError("root or sudo privileges required to revoke and orphan")
     known = context.tokens.by_token(Secret.from_text(named))
     if known is None:
         raise InvalidRequestError("token to revoke not found")

@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from cubbyd.clock import Clock
 from cubbyd.core.outcome import Change, Outcome
-from cubbyd.core.path import check_writable, parse_path
+from cubbyd.core.path import check_absolute, check_writable, parse_path
 from cubbyd.core.policy import Acl, Capability
 from cubbyd.errors import (
     NotFoundError,
@@ -76,13 +76,14 @@ class Router:
         while True:
             try:
                 reply, phases = self._decide(request, encode)
+                if phases:
+                    # Durable before anyone hears of it: a crash may lose a reply, never revive a
+                    # token.
+                    await self._store.commit(phases)
             except InFlightError as change:
                 await change.settled()
             else:
                 break
-        if phases:
-            # Durable before anyone hears of it: a crash may lose a reply, never revive a token.
-            await self._store.commit(phases)
         if isinstance(reply, RefusedError):
             raise reply
         return reply
@@ -108,11 +109,14 @@ class Router:
 
     def _admit(self, request: Request, tokens: Tokens) -> tuple[Context, Route | None]:
         """All that costs the caller nothing: what is asked, and by whom."""
-        wrap_ttl = wrapping.parse_wrap_ttl(request.wrap_ttl, self._rules)
         path = parse_path(request.path, max_bytes=self._rules.max_path_bytes)
-        if request.operation is Operation.WRITE:
-            check_writable(path)
         route = find(request.operation, path)
+        wrap_ttl = 0.0
+        if route is None or route.is_logical:
+            wrap_ttl = wrapping.parse_wrap_ttl(request.wrap_ttl, self._rules)
+        check_absolute(path)
+        if request.operation in (Operation.WRITE, Operation.PATCH):
+            check_writable(path)
         wrapped: tuple[Secret, Known] | None = None
         if route is not None and route.is_about_wrapping:
             wrapped = wrapping.validate(request, tokens)
@@ -176,6 +180,5 @@ def _authorize(context: Context, route: Route | None) -> None:
 
 
 def _check_text(data: Map | None, name: str) -> None:
-    value = (data or {}).get(name)
-    if value is not None and not isinstance(value, str):
+    if data is not None and name in data and not isinstance(data[name], str):
         raise PermissionDeniedError("invalid token")

@@ -20,7 +20,7 @@ ROUTES: Final = {
 """By the whole path."""
 
 FOLDERS: Final = {**policy.FOLDERS, **tools.FOLDERS, **token.FOLDERS}
-"""By all but the path's last name, which is the handler's to read."""
+"""By the beginning of a path; the rest of it is the handler's to read."""
 
 _MOUNTS: Final = (cubbyhole.MOUNT, "sys/", "auth/token/", "auth/peer/")
 
@@ -29,12 +29,17 @@ def find(operation: Operation, path: Path) -> Route | None:
     """The route of a path, or None when there is nothing."""
     if path.startswith(cubbyhole.MOUNT) or path == cubbyhole.MOUNT[:-1]:
         return cubbyhole.ROUTE
-    if operation is Operation.LIST:
+    route = ROUTES.get(path.removesuffix("/"))
+    is_listed = route is not None and Operation.LIST in route.handlers
+    if operation in (Operation.LIST, Operation.SCAN) or path.endswith("/"):
         # What is listed is a folder, with or without its slash; nothing else of that name is meant.
-        route = ROUTES.get(path.removesuffix("/"))
-        return route if route is not None and operation in route.handlers else None
-    folder, _, name = path.rpartition("/")
-    return ROUTES.get(path) or (FOLDERS.get(folder + "/") if name else None)
+        return route if is_listed else _below_folder(path)
+    return route or _below_folder(path)
+
+
+def _below_folder(path: Path) -> Route | None:
+    found = [folder for folder in FOLDERS if path.startswith(folder) and path != folder]
+    return FOLDERS[max(found, key=len)] if found else None
 
 
 def nowhere(path: Path) -> UnsupportedPathError:

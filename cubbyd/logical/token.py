@@ -1,6 +1,8 @@
 """auth/token/*: tokens are created, looked up and revoked. auth/peer/login stands beside them."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
 
 from cubbyd import codec
 from cubbyd.core.creation import Lifetime, child_policies, display_name, lifetime
@@ -8,11 +10,12 @@ from cubbyd.core.outcome import Outcome, Put
 from cubbyd.core.policy import ROOT
 from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry
 from cubbyd.core.token_text import Prefix
-from cubbyd.errors import InvalidRequestError
+from cubbyd.errors import InvalidRequestError, PermissionDeniedError
 from cubbyd.logical.access import Caller, find_policy
 from cubbyd.logical.auth import auth_of
 from cubbyd.logical.context import MAX_METADATA_BYTES, Context, Route
-from cubbyd.messages import Operation, Response
+from cubbyd.logical.fields import Fields
+from cubbyd.messages import Operation, Response, Role
 from cubbyd.secret import Secret
 
 _WITH_ROLE = "auth/token/create/"
@@ -37,7 +40,7 @@ _CREATE_FIELDS = (
 
 def create(context: Context) -> Outcome[Response | None]:
     """A child of the caller's token; an orphan when an owner without a token asks."""
-    return _create(context, is_orphan=context.fields.flag("no_parent", default=False))
+    return _create(context, is_orphan=False)
 
 
 def create_orphan(context: Context) -> Outcome[Response | None]:
@@ -50,30 +53,53 @@ def create_with_role(context: Context) -> Outcome[Response | None]:
     raise InvalidRequestError(f"unknown role {context.path.removeprefix(_WITH_ROLE)}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What a request says of the token it wants, but for the times.
+
+    Those are read when their turn has come: the first thing that is wrong is what OpenBao tells.
+    """
+
+    policies: list[str]
+    no_default_policy: bool
+    no_parent: bool
+    renewable: bool
+    num_uses: int
+    display_name: str
+    meta: dict[str, str] | None
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """Raises InvalidRequestError for a member of a wrong type."""
+        return cls(
+            policies=[""] if fields.raw("policies") == "" else fields.texts("policies"),
+            no_default_policy=fields.flag("no_default_policy", default=False),
+            no_parent=fields.flag("no_parent", default=False),
+            renewable=fields.flag("renewable", default=True),
+            num_uses=fields.integer("num_uses"),
+            display_name=display_name(fields.text("display_name")),
+            meta=fields.text_map("meta"),
+        )
+
+
 def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
     fields, caller = context.fields, context.caller
-    has_sudo = caller.has_root or caller.has_sudo(context.path)
-    _check_caller(context, has_sudo=has_sudo)
-    if not is_orphan:
-        _check_depth(caller)
+    wish = _Wish.read(fields)
+    _check_caller(caller)
+    _check_supported(fields, wish)
+    has_sudo = caller.has_sudo(context.path)
     policies = child_policies(
-        [""] if fields.raw("policies") == "" else fields.texts("policies"),
+        wish.policies,
         caller.policies,
         has_sudo=has_sudo,
-        no_default_policy=fields.flag("no_default_policy", default=False),
+        no_default_policy=wish.no_default_policy,
     )
-    life = lifetime(
-        ttl=fields.seconds("ttl") or fields.seconds("lease"),
-        explicit_max_ttl=fields.seconds("explicit_max_ttl"),
-        period=fields.seconds("period"),
-        is_root=ROOT in policies,
-        bounds=context.rules.bounds,
-    )
-    if not life.ttl and caller.entry is not None and caller.entry.expires_at is not None:
-        raise InvalidRequestError("expiring root tokens cannot create non-expiring root tokens")
-    num_uses = fields.integer("num_uses")
-    if num_uses < 0:
-        raise InvalidRequestError("number of uses cannot be negative")
+    if wish.no_parent and not (has_sudo or is_orphan):
+        raise InvalidRequestError("root or sudo privileges required to create orphan token")
+    is_orphan = is_orphan or wish.no_parent or caller.entry is None
+    life = _life(context, is_root=ROOT in policies, has_sudo=has_sudo)
+    if not is_orphan:
+        _check_depth(caller)
     token, accessor = _mint(context)
     entry = TokenEntry(
         accessor=accessor,
@@ -87,37 +113,60 @@ def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
         ttl=life.ttl,
         explicit_max_ttl=life.explicit_max_ttl,
         period=life.period,
-        num_uses=num_uses,
-        renewable=bool(life.ttl) and fields.flag("renewable", default=True),
-        display_name=display_name(fields.text("display_name")),
-        meta=fields.text_map("meta"),
+        num_uses=wish.num_uses,
+        renewable=bool(life.ttl) and wish.renewable,
+        display_name=wish.display_name,
+        meta=wish.meta,
     )
     _check_size(entry)
     return _issued(context, entry, token, life.warnings)
 
 
-def _check_caller(context: Context, *, has_sudo: bool) -> None:
-    """Refuse what the caller may not ask for, and what tokens do not have here.
-
-    Raises:
-        InvalidRequestError: In OpenBao's words.
-    """
-    fields, caller = context.fields, context.caller
+def _check_caller(caller: Caller) -> None:
+    """Refuse a caller who may not have children. Raises InvalidRequestError."""
     if caller.entry is not None and caller.entry.is_exhausted:
         raise InvalidRequestError("parent token lookup failed: no parent found")
     if caller.entry is not None and caller.entry.is_limited:
         raise InvalidRequestError("restricted use token cannot generate child tokens")
+
+
+def _check_supported(fields: Fields, wish: _Wish) -> None:
+    """Refuse what tokens do not have here. Raises InvalidRequestError, in OpenBao's words."""
+    if fields.text("type") not in ("", "service"):
+        raise InvalidRequestError("invalid 'token_type' value")
+    if wish.num_uses < 0:
+        raise InvalidRequestError("number of uses cannot be negative")
+    if fields.text("entity_alias"):
+        raise InvalidRequestError("'entity_alias' is only allowed in combination with token role")
     if fields.text("id"):
         # A guessable id would open to whoever has disk and keys.
         raise InvalidRequestError("custom token IDs are not supported")
-    if fields.text("type") not in ("", "service"):
-        raise InvalidRequestError("invalid 'token_type' value")
-    if fields.text("entity_alias"):
-        raise InvalidRequestError("'entity_alias' is only allowed in combination with token role")
-    if not has_sudo and fields.flag("no_parent", default=False):
-        raise InvalidRequestError("root or sudo privileges required to create orphan token")
-    if not has_sudo and fields.seconds("period"):
+
+
+def _life(context: Context, *, is_root: bool, has_sudo: bool) -> Lifetime:
+    """How long the token lives. Raises InvalidRequestError."""
+    fields, caller = context.fields, context.caller
+    explicit_max_ttl = _positive(fields, "explicit_max_ttl")
+    period = _positive(fields, "period")
+    if period and not has_sudo:
         raise InvalidRequestError("root or sudo privileges required to create periodic token")
+    life = lifetime(
+        ttl=_positive(fields, "lease" if fields.raw("ttl") in (None, "") else "ttl"),
+        explicit_max_ttl=explicit_max_ttl,
+        period=period,
+        is_root=is_root,
+        bounds=context.rules.bounds,
+    )
+    if not life.ttl and caller.entry is not None and caller.entry.expires_at is not None:
+        raise InvalidRequestError("expiring root tokens cannot create non-expiring root tokens")
+    return life
+
+
+def _positive(fields: Fields, name: str) -> float:
+    seconds = fields.seconds(name)
+    if seconds < 0:
+        raise InvalidRequestError(f"{name} must be positive")
+    return seconds
 
 
 def _check_size(entry: TokenEntry) -> None:
@@ -139,6 +188,8 @@ def _check_depth(caller: Caller) -> None:
 def login(context: Context) -> Outcome[Response | None]:
     """A token for the peer, whom the kernel has named already: no password."""
     peer, logins = context.request.peer, context.rules.logins
+    if peer.role is Role.BEARER:
+        raise PermissionDeniedError("permission denied: log in at the CBOR socket")
     ttl = min(logins.ttl, context.rules.bounds.max_ttl)
     life = Lifetime(ttl=ttl, explicit_max_ttl=0, period=0)
     token, accessor = _mint(context)

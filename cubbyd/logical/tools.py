@@ -8,6 +8,7 @@ from typing import Final
 from cubbyd.core.outcome import Outcome
 from cubbyd.errors import InvalidRequestError
 from cubbyd.logical.context import Context, Route
+from cubbyd.logical.fields import Fields
 from cubbyd.messages import Operation, Response
 
 RANDOM, HASH = "sys/tools/random", "sys/tools/hash"
@@ -39,34 +40,38 @@ def random(context: Context) -> Outcome[Response | None]:
         raise InvalidRequestError("'bytes' cannot be less than 1")
     if size > MAX_RANDOM_BYTES:
         raise InvalidRequestError(f"'bytes' should be less than {MAX_RANDOM_BYTES}")
-    form = fields.text("format") or "base64"
-    if form not in ("hex", "base64"):
-        raise InvalidRequestError(
-            f'unsupported encoding format "{form}"; must be "hex" or "base64"'
-        )
+    form = _format(fields, '"{}"', default="base64")
     drawn = context.tokens.records.random(size)
     return Outcome(reply=Response(data={"random_bytes": _encoded(drawn, form)}))
 
 
 def _size(named: str) -> int:
-    if not named.isdecimal():
-        raise InvalidRequestError(f"error parsing url-supplied byte count: {named[:20]!r}")
+    if not (named.isascii() and named.isdecimal()):
+        raise InvalidRequestError(f"error parsing url-set byte count: {named[:20]!r}")
     return int(named[:20])
 
 
 def hash_(context: Context) -> Outcome[Response | None]:
-    """The digest of base64 input, as hex or base64 text."""
+    """The digest of base64 input, or of a byte string as it is; as hex or base64 text."""
     fields = context.fields
-    data = _decoded(fields.text("input"))
-    form = fields.text("format") or "hex"
-    if form not in ("hex", "base64"):
-        raise InvalidRequestError(f'unsupported encoding format {form}; must be "hex" or "base64"')
+    given = fields.raw("input")
+    data = given if isinstance(given, bytes) else _decoded(fields.text("input"))
+    form = _format(fields, "{}", default="hex")
     named = context.path.removeprefix(HASH).strip("/")
-    algorithm = named or fields.text("algorithm") or "sha2-256"
+    algorithm = named or fields.text("algorithm", default="sha2-256")
     if algorithm not in _ALGORITHMS:
         raise InvalidRequestError(f"unsupported algorithm {algorithm}")
     digest = hashlib.new(_ALGORITHMS[algorithm], data).digest()
     return Outcome(reply=Response(data={"sum": _encoded(digest, form)}))
+
+
+def _format(fields: Fields, quoted: str, *, default: str) -> str:
+    """The form of the answer; the two endpoints quote a wrong one differently."""
+    form = fields.text("format", default=default)
+    if form not in ("hex", "base64"):
+        wrong = quoted.format(form)
+        raise InvalidRequestError(f'unsupported encoding format {wrong}; must be "hex" or "base64"')
+    return form
 
 
 def _decoded(text: str) -> bytes:

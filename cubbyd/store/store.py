@@ -134,7 +134,14 @@ class Store:
         ]
         newcomers = [record.entry for name, record in written.items() if name not in self._index]
         with self._expecting(newcomers):
-            await self._commit.carry_out(jobs, lambda number: self._note(phases[number], written))
+            try:
+                await self._commit.carry_out(jobs, lambda n: self._note(phases[n], written))
+            except RefusedError:
+                # The disk may have stopped between two files of one phase.
+                for change in (each for phase in phases if len(phase) > 1 for each in phase):
+                    if isinstance(change, Put | Remove):
+                        self._look_again(change.accessor)
+                raise
 
     @contextmanager
     def _expecting(self, newcomers: Sequence[TokenEntry]) -> Iterator[None]:
@@ -206,6 +213,18 @@ class Store:
         if sooner:
             self._on_sooner()
 
+    def _look_again(self, accessor: Accessor) -> None:
+        """Bring the index up to date with a file of which nobody knows what has become."""
+        try:
+            found = self._read(accessor)
+        except RefusedError:
+            return  # whatever the index says of it, it is not read to be alive
+        if found is None:
+            self._index.remove(accessor)
+        else:
+            self._index.put(found.entry)
+        self._on_sooner()
+
     def _note_put(self, entry: TokenEntry) -> bool:
         sooner = self._index.put(entry)
         if entry.parent is not None and self._is_absent(entry.parent):
@@ -256,6 +275,9 @@ class Store:
         """Open every file's metadata, and pause after each few, so that requests get through.
 
         Files that do not open are reported, and left where they are.
+
+        Raises:
+            OSError: The directory cannot be listed.
         """
         self.is_tidying = True
         accessors = [Accessor(name) for name in self._files.names() if is_accessor(name)]
@@ -265,7 +287,8 @@ class Store:
             if number % INDEX_BATCH == 0:
                 yield
         self._index_orphans()
-        self._index.finish()
+        if not damaged:  # or one of them may be the child that a stub is kept for
+            self._index.finish()
         self.is_tidying = False
         self._on_sooner()
         if damaged:

@@ -50,14 +50,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Misasked:
-    """A well-formed map that is no request; the connection lives on."""
+    """Something well-formed that is no request; the connection lives on."""
 
     id: int | None
-    error: InvalidRequestError
+    error: RefusedError
 
 
 class ServerConnection:
     """The daemon's end: requests in, answers and refusals out."""
+
+    is_over: Final = False
+    """The client decides how many requests a connection carries."""
 
     def __init__(self, peer: Peer, *, max_frame_bytes: int = MAX_REQUEST_BYTES) -> None:
         self._peer = peer
@@ -98,7 +101,7 @@ class ServerConnection:
             )
         operation = _OPERATIONS.get(_typed(fields, "operation", str, "text") or "")
         if operation is None:
-            raise InvalidRequestError("'operation' must be one of read, write, list, delete")
+            raise InvalidRequestError(f"'operation' must be one of {', '.join(_OPERATIONS)}")
         path = _typed(fields, "path", str, "text")
         if path is None:
             raise InvalidRequestError("'path' is missing")

@@ -31,6 +31,14 @@ def test_messages_are_flattened(message, line):
     assert flat(message) == line
 
 
+def test_a_token_in_the_wrong_place_is_not_repeated():
+    token = f"cbyw_{'a1B' * 16}"
+
+    told = flat(f"No such command '{token}'; cannot read {token}: no such file")
+
+    assert told == "No such command 'cbyw_...'; cannot read cbyw_...: no such file"
+
+
 @pytest.mark.parametrize(
     ("code", "setting"),
     [("too_large", "limits.max_cubbyhole_bytes"), ("frame_too_large", "limits.max_frame_bytes")],

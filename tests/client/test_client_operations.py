@@ -171,6 +171,15 @@ async def test_a_password_is_wrapped_before_anybody_sees_it(shell, daemon):
     assert (request.path, request.wrap_ttl) == ("sys/tools/random", "60s")
 
 
+@pytest.mark.parametrize("ttl", [0, "", "0", "0s"])
+async def test_what_would_not_be_wrapped_is_not_even_asked_for(shell, daemon, ttl):
+    """The token that was made would be lost, and live on."""
+    with pytest.raises(ValueError, match="would not wrap"):
+        await shell.do("wrapped", calls.create_token(), ttl)
+
+    assert daemon.requests == []
+
+
 async def test_any_call_can_be_wrapped(shell, daemon):
     daemon.handler = lambda _request: Response(wrap_info=WRAP_INFO)
 

@@ -70,10 +70,14 @@ def test_the_deciding_rule_is_one_that_matches(written, path):
         ("a/+/bc*", "a/+/b*", "a/x/bcd"),
         ("+/b", "*", "a/b"),
         ("a/+/b", "a/+/+", "a/x/b"),
+        ("+/b/+", "+/+/c", "a/b/c"),
     ],
 )
 def test_the_more_specific_pattern_decides(better, worse, path):
-    """Where the first wildcard stands; then no star at the end; then fewer +; then the longer."""
+    """Where the first wildcard stands; then no star at the end; then fewer +; then the longer.
+
+    Where all that is the same, the later in the alphabet: no order of writing decides.
+    """
     assert acl(better, worse).rule(path).path == better
     assert acl(worse, better).rule(path).path == better
 
@@ -148,12 +152,14 @@ def test_bounds_are_inclusive_and_ask_for_wrapping(low, high, allowed, refused):
         (["a/b", "a/b/*"], "a/b"),
         (["a/b/*"], "a/b/*"),
         (["a/+/"], "a/+/"),
-        (["a/+"], ""),
+        (["a/+"], "a/+"),
+        (["a/*", "a/+"], "a/*"),
+        (["a/+", "a/+/"], "a/+/"),
         (["b"], ""),
     ],
 )
 def test_a_folder_is_listed_by_its_name_with_or_without_the_slash(asked, written, decides):
-    """Exact names first; a pattern must match the folder with its slash."""
+    """Exact names first; then what matches it with its slash, and last what does without."""
     assert acl(*written).list_rule(asked).path == decides
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cubbyd.core.path import MAX_PATH_BYTES, check_writable, parse_path
+from cubbyd.core.path import MAX_PATH_BYTES, check_absolute, check_writable, parse_path
 from cubbyd.errors import InvalidRequestError
 
 
@@ -36,7 +36,7 @@ def test_odd_names_are_names(text):
 @pytest.mark.parametrize("text", [".", "..", "a/./b", "../a", "a/..", "./", "cubbyhole/.."])
 def test_relative_paths_are_refused(text):
     with pytest.raises(InvalidRequestError, match="relative paths not supported"):
-        parse_path(text)
+        check_absolute(parse_path(text))
 
 
 @pytest.mark.parametrize(

@@ -73,12 +73,30 @@ def test_what_fits_is_granted_without_a_word(fields, increment, granted):
             5,
             60,
             HOUR - 60,
-            ("period", "1h", "59m"),
+            ("TTL", "1h", "59m"),
         ),
+        ({"period": 3000 * HOUR}, 0, 60, DAYS_32, ("period", "3000h", "768h")),
     ],
 )
 def test_what_does_not_is_cut_and_told(fields, increment, at, granted, words):
     assert renew(token(**fields), increment, at=at) == (granted, (CAPPED.format(*words),))
+
+
+def test_a_period_beyond_its_own_limit_is_cut_twice():
+    _, warnings = renew(token(period=2 * HOUR, explicit_max_ttl=HOUR), at=60)
+
+    cut = CAPPED.format("period", "2h", "1h"), CAPPED.format("TTL", "1h", "59m")
+    assert warnings == cut
+
+
+@pytest.mark.parametrize("later", [0, 0.3, 0.999])
+def test_a_renewal_within_the_second_of_creation_is_not_cut(later):
+    """OpenBao counts in whole seconds; a fraction that was lost is no reason for a warning."""
+    entry = token(ttl=DAYS_32)
+
+    remaining, warnings = renew(entry, at=later)
+
+    assert (remaining, warnings) == (pytest.approx(DAYS_32 - later), ())
 
 
 def test_a_token_gets_again_what_it_was_granted_last():

@@ -10,20 +10,19 @@ from token_entries import an_entry, entries
 
 
 @pytest.mark.parametrize(
-    ("policies", "is_wrapping", "is_root"),
+    ("policies", "is_wrapping"),
     [
-        (("response-wrapping",), True, False),
-        (("default", "response-wrapping"), False, False),
-        (("root",), False, True),
-        (("default", "root"), False, True),
-        (("default",), False, False),
-        ((), False, False),
+        (("response-wrapping",), True),
+        (("default", "response-wrapping"), False),
+        (("root",), False),
+        (("default",), False),
+        ((), False),
     ],
 )
-def test_policies_say_what_a_token_is(policies, is_wrapping, is_root):
+def test_policies_say_what_a_token_is(policies, is_wrapping):
     entry = an_entry(policies=policies)
 
-    assert (entry.is_wrapping, entry.is_root) == (is_wrapping, is_root)
+    assert entry.is_wrapping == is_wrapping
 
 
 @pytest.mark.parametrize(

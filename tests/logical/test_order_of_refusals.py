@@ -56,6 +56,18 @@ NO_DATA = (400, "1 error occurred:\n\t* missing data fields\n\n")
         pytest.param("bad", ("list", "sys/wrapping/lookup"), NOBODY, id="a list by nobody"),
         pytest.param("root", ("list", "sys/wrapping/lookup"), NO_PATH, id="never listed"),
         pytest.param("root", ("read", "auth/token/lookup/"), NO_PATH, id="no folder"),
+        pytest.param("bad", ("patch", "nowhere/"), FOLDER, id="folder to patch"),
+        pytest.param("bad", ("patch", "sys/wrapping/unwrap", {"token": "x"}), SPENT, id="patch"),
+        pytest.param("bad", ("patch", "cubbyhole/x"), NOBODY, id="a patch by nobody"),
+        pytest.param("default", ("patch", "cubbyhole/x"), DENIED, id="right to patch"),
+        pytest.param("root", ("patch", "cubbyhole/x"), NO_OPERATION, id="never patched"),
+        pytest.param("root", ("patch", "nowhere"), NOWHERE, id="mount to patch"),
+        pytest.param("bad", ("scan", "cubbyhole/"), NOBODY, id="a scan by nobody"),
+        pytest.param("default", ("scan", "cubbyhole/"), DENIED, id="right to scan"),
+        pytest.param("root", ("scan", "cubbyhole/"), NO_OPERATION, id="never scanned"),
+        pytest.param("root", ("scan", "sys/policies/acl"), NO_OPERATION, id="only listed, too"),
+        pytest.param("root", ("scan", "sys/wrapping/lookup"), NO_PATH, id="no folder to scan"),
+        pytest.param("powerless", ("write", "sys/seal"), DENIED, id="right to seal"),
         pytest.param("powerless", ("write", "sys/wrapping/wrap"), DENIED, id="right to wrap"),
         pytest.param(
             "default",
@@ -75,6 +87,31 @@ async def test_the_first_fault_answers(house, sender, request_, refusal):
     refused = await house.guest.refusal(*request_, token=tokens.get(sender, sender))
 
     assert (refused.status, *refused.messages) == refusal
+
+
+async def test_but_for_a_path_that_cannot_be_printed(house):
+    refused = await house.guest.refusal("read", "cubbyhole/\t", token="bad", wrap_ttl="soon")
+
+    assert refused.messages == ("the path has a character that cannot be printed",)
+
+
+@pytest.mark.parametrize("path", ["sys/health", "sys/seal-status", "sys/leader"])
+@pytest.mark.parametrize("wrap_ttl", ["soon", "-1", "9999h", "1ns" * 350_000])
+async def test_where_nothing_is_wrapped_no_wrap_ttl_is_read(house, path, wrap_ttl):
+    assert (await house.guest.ask("read", path, wrap_ttl=wrap_ttl)).data
+
+
+@pytest.mark.parametrize("operation", ["lookup", "renew", "revoke", "revoke-orphan"])
+async def test_a_token_that_is_no_text_is_refused_at_no_cost(house, operation):
+    token = await house.token("root", num_uses=1)
+
+    for wrong in (None, 5, ["x"]):
+        refused = await house.guest.refusal(
+            "write", f"auth/token/{operation}", {"token": wrong}, token=token
+        )
+        assert (refused.status, refused.messages) == (403, ("invalid token",))
+
+    assert await house.is_alive(token)
 
 
 @pytest.mark.parametrize("path", ["nowhere/../", "sys/wrapping/unwrap", "cubbyhole/x/"])

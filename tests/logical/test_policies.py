@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import trio
 from fakes import EPOCH
 from house import open_house
 
@@ -124,7 +125,14 @@ async def test_what_a_policy_says_can_be_wrapped(house):
 
 
 async def test_root_has_no_text(house):
-    assert await read(house, "root") == {"name": "root", "policy": ""}
+    assert await read(house, "root") == {
+        "name": "root",
+        "policy": "",
+        "version": 0,
+        "cas_required": False,
+        "allow_slashes_in_identity_templates": False,
+        "allow_wildcards_in_identity_templates": False,
+    }
 
 
 @pytest.mark.parametrize("name", ["default", "response-wrapping"])
@@ -162,10 +170,18 @@ async def test_default_can_be_written_and_not_deleted(house):
     [
         (None, "'policy' parameter not supplied or empty"),
         ({"policy": ""}, "'policy' parameter not supplied or empty"),
-        ({"policy": "path {}"}, "failed to parse policy: it is not JSON"),
+        ({"policy": "{path}"}, "failed to parse policy: it is not JSON"),
+        (
+            {"policy": "path {}"},
+            'failed to parse policy: line 1: a path is written path "..." { ... }',
+        ),
+        (
+            {"policy": r'{"path": {"\ud800": {}}}'},
+            "failed to parse policy: a path is not Unicode text",
+        ),
         (
             {"policy": '{"path": {"p": {"capabilities": ["fly"]}}}'},
-            'path "p": invalid capability "fly"',
+            'failed to parse policy: path "p": invalid capability "fly"',
         ),
         (
             {"policy": READS, "expiration": "1h"},
@@ -181,10 +197,41 @@ async def test_what_cannot_be_kept_is_refused_and_the_old_one_stays(house, data,
     assert (await read(house, "mine"))["version"] == 1
 
 
-async def test_a_folder_has_no_policy(house):
-    for operation, path in (("read", f"{ACL}/"), ("read", f"{ACL}/a/b"), ("write", f"{ACL}/a/b")):
-        refused = await house.owner.refusal(operation, path, {"policy": READS})
-        assert (refused.status, refused.code) == (404, "unsupported_path")
+async def test_the_folder_of_policies_is_listed_and_not_read(house):
+    refused = await house.owner.refusal("read", f"{ACL}/")
+
+    assert (refused.status, refused.code) == (405, "unsupported_operation")
+
+
+async def test_a_name_may_have_slashes(house):
+    await write(house, "team/app")
+
+    assert "team/app" in await names(house)
+    assert (await read(house, "team/app"))["policy"] == READS
+    await house.owner.ask("delete", f"{ACL}/team/app")
+    assert "team/app" not in await names(house)
+
+
+async def test_what_is_built_in_can_be_written_back_as_it_is_read(house):
+    text = (await read(house, "default"))["policy"]
+
+    await write(house, "default", text)
+
+    assert (await read(house, "default"))["policy"] == text
+
+
+async def test_many_at_once_are_all_carried_out(house):
+    """Each waits for the one before, whoever asks: a root ACL asks no policy."""
+    for number in range(20):
+        await write(house, f"p{number}")
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(house.owner.ask, "delete", f"{ACL}/p{number}")
+            nursery.start_soon(write, house, f"q{number}")
+
+    written = {f"q{number}" for number in range(20)}
+    assert set(await names(house)) == {"default", "root", *written}
 
 
 @pytest.mark.parametrize(

@@ -371,3 +371,28 @@ async def test_once_is_enough(house):
 
     assert refused.messages == ("token to revoke not found",)
     assert await house.is_alive(one)
+
+
+async def test_an_orphan_lives_whose_file_could_not_be_read_for_a_while():
+    """What cannot be read may be the child that a stub is kept for: it is never taken for absent.
+
+    So a file descriptor that was missing at the start, or a mode that somebody set right since,
+    costs no orphan its life.
+    """
+    files = MemoryFiles()
+    async with open_house(files) as house:
+        parent = await house.token("root")
+        child = await house.token(parent=parent)
+        await house.owner.ask("write", ORPHAN, {"token": parent})
+    hidden = files.files[house.accessor(child)]
+
+    files.files[house.accessor(child)] = b"unreadable for now"
+    async with open_house(files) as house, trio.open_nursery() as nursery:
+        nursery.start_soon(reap, house.store, trio_clock)
+        await wait_all_tasks_blocked()
+        files.files[house.accessor(child)] = hidden
+        await wait_all_tasks_blocked()
+
+        assert await house.is_alive(child)
+        assert house.has_file(parent)
+        nursery.cancel_scope.cancel()

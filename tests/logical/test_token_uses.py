@@ -37,6 +37,8 @@ async def uses_left(house, token):
         ("list", "auth/token/accessors"),
         ("write", "sys/wrapping/wrap"),
         ("read", "sys/wrapping/wrap"),
+        ("patch", "cubbyhole/x"),
+        ("scan", "cubbyhole/"),
         ("read", "nowhere"),
         ("write", "auth/token/create/role"),
     ],

@@ -80,9 +80,7 @@ async def test_they_are_others_each_time(house):
     assert len({await random_bytes(house) for _ in range(20)}) == 20
 
 
-@pytest.mark.parametrize(
-    ("form", "decode"), [("hex", bytes.fromhex), ("base64", b64decode), ("", b64decode)]
-)
+@pytest.mark.parametrize(("form", "decode"), [("hex", bytes.fromhex), ("base64", b64decode)])
 async def test_they_are_text_in_either_format(house, form, decode):
     assert len(decode(await random_bytes(house, {"bytes": 9, "format": form}))) == 9
 
@@ -112,12 +110,12 @@ async def test_no_other_size_or_format_is(house, path, data, why):
     assert await why_not(house, path, data) == (400, why)
 
 
-@pytest.mark.parametrize("named", ["many", "-1", "1e3", "²"])
+@pytest.mark.parametrize("named", ["many", "-1", "1e3", "²", "\uff15"])
 async def test_a_size_in_the_path_is_a_number(house, named):
     status, why = await why_not(house, f"{RANDOM}/{named}")
 
     assert status == 400
-    assert why.startswith("error parsing url-supplied byte count: ")
+    assert why.startswith("error parsing url-set byte count: ")
 
 
 async def test_wrapped_it_is_a_password_that_nobody_has_seen(house):
@@ -152,7 +150,20 @@ async def test_every_algorithm_is_what_it_is_called(house, algorithm, name):
 
 async def test_by_default_it_is_sha2_256_in_hex(house):
     assert await digest(house) == hashlib.sha256(INPUT).hexdigest()
-    assert await digest(house, format="") == hashlib.sha256(INPUT).hexdigest()
+
+
+@pytest.mark.parametrize("data", [{"format": ""}, {"format": None}, {"algorithm": None}])
+async def test_what_is_there_and_empty_is_no_default(house, data):
+    status, why = await why_not(house, HASH, {"input": "", **data})
+
+    assert status == 400
+    assert why.startswith("unsupported ")
+
+
+async def test_a_byte_string_is_hashed_as_it_is(house):
+    answer = await house.owner.ask("write", HASH, {"input": INPUT})
+
+    assert answer.data["sum"] == hashlib.sha256(INPUT).hexdigest()
 
 
 async def test_it_comes_in_base64_too(house):

@@ -368,3 +368,19 @@ async def test_wrapping_tokens_count_in_the_quota_of_their_maker():
 
         assert isinstance(refused, QuotaExceededError)
         assert (await house.guest.ask("write", "sys/wrapping/wrap", wrap_ttl=60)).wrap_info
+
+
+async def test_so_do_those_that_come_by_rewrapping():
+    """Moving one's own takes no room; moving another's does."""
+    async with open_house(rules=Rules(max_tokens_per_uid=2)) as house:
+        own, more = await house.wrapped({"k": 1}), await house.wrapped({"k": 2})
+        answer = await house.guest.ask("write", "sys/wrapping/wrap", {"k": 3}, wrap_ttl=60)
+        others = {"token": answer.wrap_info.token.reveal_text()}
+
+        refused = await house.owner.refusal("write", "sys/wrapping/rewrap", others)
+        moved = await house.owner.ask("write", "sys/wrapping/rewrap", {"token": own})
+
+        assert isinstance(refused, QuotaExceededError)
+        assert moved.wrap_info
+        assert await house.is_alive(others["token"])
+        assert await house.is_alive(more)

@@ -141,6 +141,23 @@ async def test_a_refused_change_leaves_everything_as_it_was(nursery):
     assert house.store.record(entry.accessor).entry == entry
 
 
+async def test_a_change_that_stopped_half_way_is_known_for_what_is_on_the_disk(nursery):
+    """The deadline that the file has now is the one that counts, whoever was refused."""
+    files = FaultyFiles(MemoryFiles(), errno=EIO)
+    house = StoreHouse(files)
+    nursery.start_soon(house.group.run)
+    entry = await house.put(1, expires_at=EPOCH + 10)
+    files.fails_at = len(files.calls) + 4  # two are staged, one is published
+
+    longer, other = replace(entry, expires_at=EPOCH + 100), an_entry(2)
+    with pytest.raises(IntegrityError):
+        await house.store.commit([[Put(entry=longer), Put(entry=other)]])
+
+    assert house.store.record(entry.accessor).entry == longer
+    assert due(house, EPOCH + 50) == set()
+    assert due(house, EPOCH + 100) == {entry.accessor}
+
+
 async def test_a_record_that_is_being_changed_is_waited_for(nursery):
     seen = []
 

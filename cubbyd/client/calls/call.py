@@ -64,7 +64,13 @@ def whole(call: Call[object], *, wrap_ttl: Duration | None = None) -> Call[Respo
 
 
 def wrapped(call: Call[object], ttl: Duration) -> Call[WrapInfo]:
-    """The same call, its answer left in the cubbyhole of a fresh single-use token."""
+    """The same call, its answer left in the cubbyhole of a fresh single-use token.
+
+    Raises:
+        ValueError: The TTL says "not wrapped": the answer, maybe a token, would be lost.
+    """
+    if ttl in (0, "", "0", "0s"):
+        raise ValueError("a wrap TTL of 0 would not wrap")
     return _changed(call, answers.wrap_info, ttl)
 
 
