@@ -122,6 +122,8 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("limits.default_ttl: is longer than limits.max_ttl")
     if settings.login.ttl > limits.max_ttl:
         problems.append("login.ttl: is longer than limits.max_ttl")
+    if settings.http_socket == settings.socket:
+        problems.append("http_socket: is the same as socket; each door needs its own")
     if settings.key_file.is_relative_to(settings.store):
         problems.append(
             "key_file: lies in the store; a copy of the store would bring its key along"

@@ -7,11 +7,12 @@ when the last one has ended nothing is left to commit.
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import trio
@@ -19,7 +20,7 @@ import trio
 from cubbyd import __version__
 from cubbyd.clock import Clock
 from cubbyd.core.creation import Bounds
-from cubbyd.errors import StartError
+from cubbyd.errors import RefusedError, StartError
 from cubbyd.hardening import Hardening, harden
 from cubbyd.logical.context import Logins, Rules
 from cubbyd.logical.router import Router
@@ -28,6 +29,7 @@ from cubbyd.reaper import keep_index, reap
 from cubbyd.server import session
 from cubbyd.server.limits import Limits
 from cubbyd.server.peer import Access
+from cubbyd.server.protocol import Connect
 from cubbyd.server.socketfile import SocketFile
 from cubbyd.server.unix import Door, Doors
 from cubbyd.settings import Settings
@@ -36,6 +38,7 @@ from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.sealed_file import Random
 from cubbyd.store.store import Store
+from cubbyd.wire.connection import ServerConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ class Daemon:
     commit: GroupCommit
     store: Store
     doors: Doors
-    door: Door
+    open_at: tuple[Door, ...]
     clock: Clock
 
     async def serve(
@@ -66,7 +69,7 @@ class Daemon:
                 keeping.start_soon(keep_index, self.store)
                 keeping.start_soon(reap, self.store, self.clock)
                 async with trio.open_nursery() as serving:
-                    await serving.start(self.doors.serve, [self.door])
+                    await serving.start(self.doors.serve, self.open_at)
                     task_status.started()
                     await stop.wait()
                     self.doors.finish()
@@ -86,11 +89,8 @@ def opened(
     """
     hardening = harden(max_connections=settings.limits.max_connections)
     access = _access(settings)
-    # The socket first: a start that is refused there has made no store and no key.
-    with (
-        SocketFile(settings.socket, for_others=access.admits_others) as listener,
-        _directory(settings.store) as files,
-    ):
+    # The sockets first: a start that is refused there has made no store and no key.
+    with _listening(settings, access) as listeners, _directory(settings.store) as files:
         keys = keyring.load_or_create(files, settings.key_file, random)
         commit = GroupCommit(files)
         store = Store(files, keys, commit=commit, random=random)
@@ -101,11 +101,7 @@ def opened(
             commit=commit,
             store=store,
             doors=Doors(access, limits(settings, hardening)),
-            door=Door(
-                listener=listener,
-                serve=partial(_serve_session, router),
-                turn_away=session.turn_away,
-            ),
+            open_at=tuple(_door(socket, language, router) for socket, language in listeners),
             clock=clock,
         )
 
@@ -132,10 +128,59 @@ def _prepare(store: Store, settings: Settings) -> None:
         ) from None
 
 
-async def _serve_session(
-    router: Router, stream: trio.SocketStream, peer: Peer, limits: Limits
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Language:
+    """What is spoken at a door."""
+
+    connect: Connect
+    """To those who are let in."""
+    turn_away: Callable[[RefusedError], bytes]
+    """To those who are not."""
+
+
+_CBOR: Final = _Language(connect=ServerConnection, turn_away=session.turn_away)
+
+
+def _http() -> _Language:
+    """HTTP's, which has a library of its own, that only who wants it need install.
+
+    Raises:
+        StartError: It is not installed.
+    """
+    try:
+        from cubbyd.server.http.connection import HttpConnection, turn_away  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise StartError(
+            f"http_socket needs the Python package {error.name}; pip install 'cubbyd[http]'"
+        ) from None
+    return _Language(connect=HttpConnection, turn_away=turn_away)
+
+
+@contextmanager
+def _listening(settings: Settings, access: Access) -> Iterator[list[tuple[SocketFile, _Language]]]:
+    """The sockets, each with what is spoken there."""
+    spoken = [(settings.socket, _CBOR)]
+    if settings.http_socket is not None:
+        spoken.append((settings.http_socket, _http()))
+    with ExitStack() as stack:
+        yield [
+            (stack.enter_context(SocketFile(path, for_others=access.admits_others)), language)
+            for path, language in spoken
+        ]
+
+
+def _door(listener: SocketFile, language: _Language, router: Router) -> Door:
+    return Door(
+        listener=listener,
+        serve=partial(_serve, router, language.connect),
+        turn_away=language.turn_away,
+    )
+
+
+async def _serve(
+    router: Router, connect: Connect, stream: trio.SocketStream, peer: Peer, limits: Limits
 ) -> None:
-    await session.serve(stream, peer, answer=router.answer, limits=limits)
+    await session.serve(stream, peer, answer=router.answer, limits=limits, connect=connect)
 
 
 def rules(settings: Settings) -> Rules:

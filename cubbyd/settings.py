@@ -139,6 +139,8 @@ class Settings:
 
     socket: Path = field(default_factory=locations.user_socket, metadata={"kind": Plain.PATH})
     """Where the daemon listens."""
+    http_socket: Path | None = field(default=None, metadata={"kind": Plain.PATH})
+    """Where it listens for OpenBao's and Vault's clients; not at all unless it is set."""
     store: Path = field(default_factory=locations.user_store, metadata={"kind": Plain.PATH})
     """The directory of sealed files."""
     key_file: Path = field(default_factory=locations.user_key_file, metadata={"kind": Plain.PATH})

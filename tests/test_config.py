@@ -173,7 +173,7 @@ def test_the_command_line_is_above_the_file(config):
         ("stop_timeout = 1.5", "stop_timeout: must be a number of seconds"),
         ("sockets = 1", "sockets: unknown; did you mean socket?"),
         ("[limit]", "limit: unknown; did you mean limits?"),
-        ("xyzzy = 1", "xyzzy: unknown; known are socket, store, key_file"),
+        ("xyzzy = 1", "xyzzy: unknown; known are socket, http_socket, store"),
         ("limits = 3", "limits: must be a section: a line [limits]"),
         ("[limits]\nmax_conections = 3", "limits.max_conections: unknown; did you mean max_conn"),
         ("[limits]\nmax_frame_bytes = 1", "limits.max_frame_bytes: must be from 4096 to 16777216"),

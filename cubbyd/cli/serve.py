@@ -33,6 +33,12 @@ def _as_path(_: click.Context, parameter: click.Parameter, text: str | None) -> 
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--socket", metavar="PATH", callback=_as_path, help="Where to listen.")
+@click.option(
+    "--http-socket",
+    metavar="PATH",
+    callback=_as_path,
+    help="Where to listen for bao, vault, hvac and curl as well (needs cubbyd[http]).",
+)
 @click.option("--store", metavar="PATH", callback=_as_path, help="The directory of sealed files.")
 @click.option(
     "--key-file", metavar="PATH", callback=_as_path, help="The key file; made at the first start."
@@ -42,8 +48,10 @@ def _as_path(_: click.Context, parameter: click.Parameter, text: str | None) -> 
 )
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to tell on stderr.")
 @click.version_option(package_name="cubbyd")
-def main(
+def main(  # noqa: PLR0913 - one parameter for each option
+    *,
     socket: Path | None,
+    http_socket: Path | None,
     store: Path | None,
     key_file: Path | None,
     file: Path | None,
@@ -52,6 +60,7 @@ def main(
     """Serve cubbyholes and wrapping tokens on a Unix socket, until SIGTERM, SIGINT or SIGHUP."""
     overrides = {
         "socket": socket,
+        "http_socket": http_socket,
         "store": store,
         "key_file": key_file,
         "log_level": log_level,
@@ -80,8 +89,10 @@ async def _run(opened: daemon.Daemon) -> None:
             await serving.start(opened.serve, stop)
             settings = opened.settings
             with suppress(OSError):  # nobody has to listen to what we say
+                also = f" and {settings.http_socket} (HTTP)" if settings.http_socket else ""
                 click.echo(
-                    f"cubbyd {__version__} listens at {settings.socket}, store {settings.store}"
+                    f"cubbyd {__version__} listens at {settings.socket}{also}, "
+                    f"store {settings.store}"
                 )
         listening.cancel_scope.cancel()
 

@@ -1,8 +1,8 @@
-"""The loop of one connection on the CBOR door.
+"""The loop of one connection, whatever protocol its door speaks.
 
-Bytes come in, whole frames are answered in order, answers go out; the connection ends when the
-client ends it, breaks the framing, or lets a deadline pass. Answers to frames that lie in the
-buffer together are sent together, since a send costs as much as a simple request.
+Bytes come in, whole requests ("frames") are answered in order, answers go out; the connection ends
+when the client ends it, breaks the framing, or lets a deadline pass. Answers to frames that lie in
+the buffer together are sent together, since a send costs as much as a simple request.
 
 One cancel scope lasts for the whole session, and its deadline is moved: while we wait for the
 client, to when it must have done its part, and to never while we work. So a slow disk is charged to
@@ -24,6 +24,7 @@ from cubbyd.errors import IntegrityError, InternalError, RefusedError, WireError
 from cubbyd.messages import Peer, Request, Response
 from cubbyd.server.limits import Limits
 from cubbyd.server.logs import log, report_bug
+from cubbyd.server.protocol import Connect, Connection, Interim
 from cubbyd.wire.connection import Asked, Misasked, Need, ServerConnection
 
 Encode: TypeAlias = Callable[[Response], bytes]
@@ -41,6 +42,8 @@ FLUSH_BYTES: Final = 64 * 1024
 """Answers that wait to be sent together: beyond this a larger send saves nothing."""
 TURN_SECONDS: Final = 0.005
 """How long one client's buffered requests go on before everybody else gets a turn."""
+LINGER_SECONDS: Final = 5.0
+"""For a client that we gave up on to read why, while it may still be sending: as nginx has it."""
 
 
 class Stream(Protocol):
@@ -52,14 +55,25 @@ class Stream(Protocol):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of it; always a checkpoint."""
 
+    async def send_eof(self) -> None:
+        """Send no more."""
 
-async def serve(stream: Stream, peer: Peer, *, answer: Answer, limits: Limits) -> None:
+
+async def serve(
+    stream: Stream,
+    peer: Peer,
+    *,
+    answer: Answer,
+    limits: Limits,
+    connect: Connect = ServerConnection,
+) -> None:
     """Serve one connection to its end. Closing the stream is left to the caller.
 
     Raises:
         StoreError: What is on disk is unknown, and the daemon must stop. Maybe inside a group.
     """
-    session = _Session(stream, peer, answer=answer, limits=limits)
+    connection = connect(peer, max_frame_bytes=limits.max_frame_bytes)
+    session = _Session(stream, connection, answer=answer, limits=limits)
     with session.patience, suppress(trio.BrokenResourceError):
         try:
             await session.run()
@@ -76,9 +90,11 @@ def turn_away(error: RefusedError) -> bytes:
 
 
 class _Session:
-    def __init__(self, stream: Stream, peer: Peer, *, answer: Answer, limits: Limits) -> None:
+    def __init__(
+        self, stream: Stream, connection: Connection, *, answer: Answer, limits: Limits
+    ) -> None:
         self._stream = stream
-        self._connection = ServerConnection(peer, max_frame_bytes=limits.max_frame_bytes)
+        self._connection = connection
         self._answer = answer
         self._limits = limits
         self._outbox: list[bytes] = []
@@ -90,7 +106,7 @@ class _Session:
         owes_rest = False
         # What was received and asked is held by no variable here, nor in what this calls: a secret
         # would stay in memory for as long as the client is idle.
-        while await self._receive(deadline):
+        while not connection.is_over and await self._receive(deadline):
             finished_any = await self._answer_received()
             if not connection.is_mid_frame:
                 deadline = trio.current_time() + limits.idle_timeout
@@ -101,9 +117,17 @@ class _Session:
                 owes_rest = True
 
     async def give_up(self, error: WireError) -> None:
-        """Send what waits, and why there is no more."""
+        """Send what waits, and why there is no more; then let the client come to read it.
+
+        A socket that is closed while it holds unread data fails the client's sending, and many a
+        client that fails to send never reads.
+        """
         self._outbox.append(self._connection.refuse(None, error))
         await self._flush()
+        self.patience.deadline = trio.current_time() + LINGER_SECONDS
+        await self._stream.send_eof()
+        while await self._stream.receive_some(RECEIVE_BYTES):
+            pass
 
     async def _receive(self, deadline: float) -> bool:
         """Buffer what the client sends; False at its end."""
@@ -123,6 +147,9 @@ class _Session:
         finished_any = False
         turn_ends = trio.current_time() + TURN_SECONDS
         while (event := self._connection.next_event()) is not Need.DATA:
+            if isinstance(event, Interim):
+                self._outbox.append(event.data)
+                continue
             finished_any = True
             self._outbox.append(await self._answer_one(event))
             waiting_bytes += len(self._outbox[-1])

@@ -1,0 +1,81 @@
+"""Our one response as HTTP, in OpenBao's words and shape.
+
+An answer has a length and is written at once, so there is nothing here for which a state machine
+were needed: a status line, a few headers, a body.
+"""
+
+import json
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+from cubbyd.errors import RefusedError, TooLargeError, WireError
+from cubbyd.messages import Response
+from cubbyd.server.http.request import RedirectError, Shape
+from cubbyd.value import Map, Value, to_json
+from cubbyd.wire.framing import MAX_ANSWER_BYTES
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_JSON: Final = "application/json"
+_NO_CONTENT: Final = 204
+
+
+def answer(
+    response: Response, *, shape: Shape, is_head: bool = False, closes: bool = False
+) -> bytes:
+    """An answer's bytes.
+
+    Raises:
+        TooLargeError: No client would take it.
+    """
+    if response.is_empty:
+        return _message(_NO_CONTENT, {}, b"", is_head=is_head, closes=closes)
+    body = _encode(_written(response, shape))
+    if len(body) > MAX_ANSWER_BYTES:
+        raise TooLargeError(f"the answer has {len(body)} bytes; the limit is {MAX_ANSWER_BYTES}")
+    headers = {"Content-Type": _JSON}
+    return _message(response.status or 200, headers, body, is_head=is_head, closes=closes)
+
+
+def refuse(error: RefusedError | WireError, *, is_head: bool = False, closes: bool) -> bytes:
+    """A refusal's bytes."""
+    if isinstance(error, RedirectError):
+        return _message(
+            error.status, {"Location": error.location}, b"", is_head=is_head, closes=closes
+        )
+    words = error.messages if isinstance(error, RefusedError) else (str(error),)
+    body = _encode({"errors": [*words]})
+    return _message(error.status, {"Content-Type": _JSON}, body, is_head=is_head, closes=closes)
+
+
+def _written(response: Response, shape: Shape) -> Map:
+    data = {key: to_json(value) for key, value in (response.data or {}).items()}
+    match shape:
+        case Shape.BARE:
+            return data
+        case Shape.SPREAD if response.data is not None:
+            return {**data, **response.to_envelope()}
+    return response.to_envelope()
+
+
+def _encode(value: Value) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _message(
+    status: int, headers: dict[str, str], body: bytes, *, is_head: bool, closes: bool
+) -> bytes:
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Date: {formatdate(usegmt=True)}",
+        "Cache-Control: no-store",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    if status != _NO_CONTENT:  # which has no body, and so no length
+        lines.append(f"Content-Length: {len(body)}")
+    if closes:
+        lines.append("Connection: close")
+    head = "\r\n".join((*lines, "", "")).encode("latin-1")
+    return head if is_head else head + body
