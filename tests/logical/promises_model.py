@@ -16,6 +16,7 @@ BUILT_IN = {
     "default": {
         "cubbyhole/*": ALL,
         "auth/token/renew-self": {"update"},
+        "auth/token/revoke-self": {"update"},
         "sys/wrapping/wrap": {"update"},
         "sys/wrapping/unwrap": {"update"},
         "sys/wrapping/rewrap": {"update"},
@@ -23,6 +24,7 @@ BUILT_IN = {
     "response-wrapping": {
         "cubbyhole/response": {"create", "read"},
         "sys/wrapping/unwrap": {"update"},
+        "auth/token/revoke-self": {"update"},
     },
 }
 
@@ -47,6 +49,8 @@ class Token:
     """Seconds at the last renewal, or at first."""
     limit: int = 0
     """explicit_max_ttl."""
+    period: int = 0
+    is_renewable: bool = True
     created_at: float = 0
     expires_at: float | None = None
     cubbyhole: dict[str, dict] = field(default_factory=dict)
@@ -68,8 +72,17 @@ class Model:
 
     # Tokens
 
-    def create(
-        self, caller: str | None, *, policies: tuple[str, ...], ttl: int, limit: int, uses: int
+    def create(  # noqa: PLR0913 - one for each of the request's members
+        self,
+        caller: str | None,
+        *,
+        policies: tuple[str, ...],
+        ttl: int,
+        limit: int,
+        uses: int,
+        period: int,
+        is_renewable: bool,
+        is_orphan: bool,
     ) -> Token:
         """The new token; only the daemon knows its text."""
         parent = None if caller is None else self._use(caller)
@@ -77,17 +90,21 @@ class Model:
             self._permit(parent, "auth/token/create", "update")
             if parent.uses or caller not in self.tokens:
                 raise Refused("invalid_request")  # a limited token makes none
-            if self._depth(caller) >= MAX_DEPTH:
+            if not parent.is_root and (is_orphan or period):
                 raise Refused("invalid_request")
-        is_for_ever = "root" in policies and not ttl and not limit
+            if not is_orphan and self._depth(caller) >= MAX_DEPTH:
+                raise Refused("invalid_request")
+        is_for_ever = "root" in policies and not (ttl or limit or period)
         if is_for_ever and parent is not None and parent.expires_at is not None:
             raise Refused("invalid_request")
-        wanted = ttl or (limit if "root" in policies else MAX_TTL)
+        wanted = period or ttl or (limit if "root" in policies else MAX_TTL)
         life = 0 if is_for_ever else min(wanted, limit or MAX_TTL)
         return Token(
             policies=policies,
-            parent=caller,
+            parent=None if is_orphan else caller,
             uses=uses,
+            period=period,
+            is_renewable=is_renewable,
             ttl=life,
             granted=life,
             limit=limit,
@@ -108,10 +125,10 @@ class Model:
         return self._renewed(token, increment)
 
     def _renewed(self, token: Token, increment: int) -> float:
-        if token.wrapped is not None or token.expires_at is None:
+        if token.wrapped is not None or token.expires_at is None or not token.is_renewable:
             raise Refused("invalid_request")
         longest = token.created_at + min(MAX_TTL, token.limit or MAX_TTL) - self.now
-        token.granted = min(increment or token.granted, longest)
+        token.granted = min(token.period or increment or token.granted, longest)
         token.expires_at = self.now + token.granted
         return token.granted
 
@@ -119,6 +136,13 @@ class Model:
         """By an owner; what is dead already is no error."""
         if self._living(name):
             del self.tokens[name]
+
+    def revoke_self(self, caller: str | None) -> None:
+        if caller is None:
+            raise Refused("permission_denied")
+        token = self._use(caller)
+        self._permit(token, "auth/token/revoke-self", "update")
+        self.tokens.pop(caller, None)
 
     def revoke_orphan(self, name: str) -> None:
         """By an owner: its file stays, with nothing in it, for its children."""
@@ -230,6 +254,15 @@ class Model:
     def is_alive(self, name: str) -> bool:
         """As a lookup by an owner finds it."""
         return self._living(name) is not None
+
+    def would_answer(self, name: str) -> bool:
+        """The same, without looking: nothing that is found dead is destroyed for it."""
+        token = self.tokens.get(name)
+        if token is None or token.is_stub or self._is_dead(name):
+            return False
+        parent = token.parent
+        is_top = parent is None or (parent in self.tokens and self.tokens[parent].is_stub)
+        return is_top or self.would_answer(parent)
 
     def learn(self, accessor: str, name: str) -> None:
         """Somebody has unwrapped a token of which only the accessor was known."""

@@ -8,24 +8,15 @@ no other.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable
-from itertools import count
 
-import trio
-from at_once import CommitAtOnce, finished
-from fakes import EPOCH, MemoryFiles, counting_random
-from house import KEYS, House
+from at_once import finished
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
-from promises_model import Model, Refused
+from hypothesis.stateful import Bundle, invariant, multiple, rule
+from promises_daemon import AskedBoth
 
 from cubbyd.core.outcome import Remove
-from cubbyd.errors import RefusedError
 from cubbyd.messages import Response
-from cubbyd.reaper import build_index
-from cubbyd.store.policy_record import file_name
 
 PATHS = st.sampled_from(["x", "dir/x", "response"])
 TTLS = st.sampled_from([10, 20, 100])
@@ -39,25 +30,24 @@ RULES = st.dictionaries(
 )
 
 
+REVOKE_SELF = "auth/token/revoke-self"
 CREATING = {
     "policies": st.sampled_from(
         ["root", "root", "default", "default", "p", "q", "default p", "p q"]
     ),
     "ttl": st.one_of(st.just(0), TTLS),
     "limit": st.sampled_from([0, 0, 0, 50]),
+    "period": st.sampled_from([0, 0, 0, 15]),
+    "is_renewable": st.sampled_from([True, True, True, False]),
+    "is_orphan": st.sampled_from([False, False, True]),
     "uses": st.sampled_from([0, 0, 1, 2, 3]),
 }
 
 
-def refusal_of(request: Callable):
-    """What the model says, or the code of its refusal."""
-    try:
-        return request()
-    except Refused as refused:
-        return refused.code
+PLAIN = {"limit": 0, "uses": 0, "period": 0, "is_renewable": True, "is_orphan": False}
 
 
-class Promises(RuleBasedStateMachine):
+class Promises(AskedBoth):
     """The daemon and the model are asked the same; what one says, the other must have said."""
 
     tokens = Bundle("tokens")
@@ -65,58 +55,6 @@ class Promises(RuleBasedStateMachine):
     callers = st.one_of(st.none(), tokens)
     everybody = st.one_of(st.none(), tokens, wrapping_tokens)
     anything = st.one_of(wrapping_tokens, tokens)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.model = Model(EPOCH)
-        self.files = MemoryFiles()
-        self.random = counting_random()
-        self.house = self.build()
-        self.numbers = count()
-        self.grants: dict[str, int] = {}
-        self.answered: Counter[str] = Counter()
-        self.left: Counter[int] = Counter()
-        self.seen_dead: set[str] = set()
-        self.families: list[str] = []
-
-    def build(self) -> House:
-        """The daemon as it starts over these files."""
-        house = House(
-            self.files,
-            clock=lambda: self.model.now,
-            random=self.random,
-            commit=CommitAtOnce(self.files),
-        )
-        house.store.prepare()
-        trio.run(build_index, house.store)
-        return house
-
-    # -- asking both
-
-    def ask(self, expected: Callable, *request, **more):
-        """The daemon's answer and the model's, or two times None where both refuse alike."""
-        answer = self.answer(*request, **more)
-        predicted = refusal_of(expected)
-        if isinstance(answer, RefusedError):
-            assert predicted == answer.code
-            return None, None
-        assert not isinstance(predicted, str), predicted
-        return answer, predicted
-
-    def answer(self, *request, token: str | None = None, **more) -> Response | RefusedError:
-        try:
-            answer = finished(self.house.owner.ask(*request, token=token, **more))
-        except RefusedError as refused:
-            return refused
-        if token is not None:
-            assert token not in self.seen_dead
-            self.answered[token] += 1
-        return answer
-
-    def new_token(self, text: str, predicted) -> str:
-        self.model.tokens[text] = predicted
-        self.grants[text] = predicted.uses
-        return text
 
     # -- tokens
 
@@ -148,6 +86,9 @@ class Promises(RuleBasedStateMachine):
             "no_default_policy": "default" not in given,
             "ttl": options["ttl"],
             "explicit_max_ttl": options["limit"],
+            "period": options["period"],
+            "renewable": options["is_renewable"],
+            "no_parent": options["is_orphan"],
             "num_uses": options["uses"],
         }
         return self.ask(
@@ -162,7 +103,7 @@ class Promises(RuleBasedStateMachine):
         """A token, its child, and maybe its grandchild; the youngest is one of the tokens."""
         caller = None
         for ttl in ttls:
-            caller = self.create(caller=caller, policies="root", ttl=ttl, limit=0, uses=0)
+            caller = self.create(caller=caller, policies="root", ttl=ttl, **PLAIN)
             self.families.append(caller)
         return caller
 
@@ -179,6 +120,18 @@ class Promises(RuleBasedStateMachine):
     def revoke(self, token):
         data = {"token": token}
         self.ask(lambda: self.model.revoke(token), "write", "auth/token/revoke", data)
+        self.seen_dead.add(token)
+
+    @rule(caller=everybody)
+    def revoke_self(self, caller):
+        self.ask(lambda: self.model.revoke_self(caller), "write", REVOKE_SELF, token=caller)
+        if caller is not None:
+            self.seen_dead.add(caller)
+
+    @rule(token=anything)
+    def revoke_by_accessor(self, token):
+        data = {"accessor": self.house.accessor(token)}
+        self.ask(lambda: self.model.revoke(token), "write", "auth/token/revoke-accessor", data)
         self.seen_dead.add(token)
 
     @rule(token=anything)
@@ -209,6 +162,14 @@ class Promises(RuleBasedStateMachine):
         answer, granted = self.ask(expected, *request, **more)
         if answer is not None:
             assert answer.auth.lease_duration == int(granted)
+
+    @rule()
+    def list_accessors(self):
+        """The living, and whoever they are, no dead one and no stub."""
+        answer = self.answer("list", "auth/token/accessors")
+        listed = answer.data["keys"] if isinstance(answer, Response) else []
+        alive = [name for name in [*self.model.tokens] if self.model.would_answer(name)]
+        assert sorted(listed) == sorted(map(self.file_of, alive))
 
     # -- policies
 
@@ -384,13 +345,7 @@ class Promises(RuleBasedStateMachine):
 
     @invariant()
     def the_disk_holds_the_tokens_and_policies_that_are(self):
-        tokens = {self.file_of(each) for each in self.model.tokens}
-        policies = {file_name(each, KEYS) for each in self.model.policies}
-        assert set(self.files.files) == tokens | policies
-
-    def file_of(self, name: str) -> str:
-        known = name.removeprefix("accessor:")
-        return self.house.accessor(name) if known == name else known
+        assert set(self.files.files) == self.expected_files()
 
 
 TestPromises = Promises.TestCase
