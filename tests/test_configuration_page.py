@@ -19,6 +19,7 @@ ROW = re.compile(r"^\| `(.+?)` \| `(.+?)` \| (.+?) \| .+ \|$", re.MULTILINE)
 ROWS = {name: rest for name, *rest in ROW.findall(PAGE.read_text(encoding="utf-8"))}
 PLACES = {
     "socket": "$XDG_RUNTIME_DIR/cubbyd/cubbyd.sock",
+    "http_socket": "unset",
     "store": "~/.local/share/cubbyd/store",
     "key_file": "~/.config/cubbyd/key",
 }

@@ -120,7 +120,7 @@ class Route:
 
     handlers: dict[Operation, Handler]
     fields: Collection[str] | None = None
-    """The members that it knows; None takes any data as it is."""
+    """The members that it knows; None takes what is written as it is."""
     is_about_wrapping: bool = False
     """Whether it is about a wrapping token, which is looked at before anything else."""
     names_token: bool = False

@@ -159,7 +159,8 @@ class Router:
         response = outcome.reply
         if not response.request_id and response.wrap_info is None:
             response = replace(response, request_id=self._request_id())
-        if route.fields is not None and (extra := context.fields.unrecognized(route.fields)):
+        takes_any = route.fields is None and operation is Operation.WRITE
+        if not takes_any and (extra := context.fields.unrecognized(route.fields or ())):
             words = f"Endpoint ignored these unrecognized parameters: [{' '.join(extra)}]"
             response = replace(response, warnings=(*response.warnings, words))
         whole = Outcome(reply=response, changes=outcome.changes)

@@ -52,6 +52,11 @@ def seal(_: Context) -> Outcome[Response | None]:
     )
 
 
+def init(_: Context) -> Outcome[Response | None]:
+    """A daemon that runs has made its keys: it is never without. Clients of OpenBao ask."""
+    return Outcome(reply=Response(data={"initialized": True}))
+
+
 def _open_to_all(handler: Handler) -> Route:
     """What anybody who is let in may read, whatever token comes along."""
     return Route(handlers={Operation.READ: handler}, needs_caller=False, is_logical=False)
@@ -65,5 +70,6 @@ ROUTES = {
     "sys/seal-status": _open_to_all(seal_status),
     "sys/health": _open_to_all(health),
     "sys/leader": _open_to_all(leader),
+    "sys/init": _open_to_all(init),
     "sys/seal": Route(handlers={Operation.WRITE: seal}, fields=(), needs_sudo=True),
 }

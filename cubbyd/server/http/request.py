@@ -56,6 +56,7 @@ SHAPES: Final = {
     "sys/health": Shape.BARE,
     "sys/seal-status": Shape.BARE,
     "sys/leader": Shape.BARE,
+    "sys/init": Shape.BARE,
     "sys/capabilities": Shape.SPREAD,
     "sys/capabilities-accessor": Shape.SPREAD,
     "sys/capabilities-self": Shape.SPREAD,
@@ -113,7 +114,11 @@ def to_request(http: HttpRequest, peer: Peer) -> Request:
     if _BAD_ESCAPE.search(http.target):
         raise MalformedHttpError("the target has a % without two hexadecimal digits")
     path = _path(target, query)
-    operation, data = _operation(http, pairs(query.encode()))
+    named = pairs(query.encode())
+    if any(named.get("help", ())):
+        # OpenBao explains and does nothing, whatever the method: nothing may be done here either.
+        raise UnsupportedPathError("there is no help at this door; see cubbyd's docs/api.md")
+    operation, data = _operation(http, named)
     if http.headers.get("x-vault-namespace", "") not in _OWN_NAMESPACE:
         raise UnsupportedPathError("namespace not found")
     if operation in _WITH_BODY:
@@ -159,17 +164,27 @@ def _operation(http: HttpRequest, query: dict[str, list[str]]) -> tuple[Operatio
         raise WordlessError(status=405)
     if operation is Operation.PATCH:
         _check_patch(http.headers.get("content-type", ""))
-    if operation is Operation.READ and query.get("list", [""])[0]:
-        wanted = query["list"][0]
-        if wanted not in (*_TRUE, *_FALSE):
-            raise WordlessError(status=400)
-        if wanted in _TRUE:
-            operation = Operation.LIST
-            del query["list"]
+    if operation is Operation.READ:
+        operation = _wanted(query)
     data: Map = {
         name: values[0] if len(values) == 1 else [*values] for name, values in query.items()
     }
     return operation, data or None
+
+
+def _wanted(query: dict[str, list[str]]) -> Operation:
+    """What a GET asks for: ``?list=true`` and ``?scan=true`` say so, and are no data then."""
+    asked = []
+    for each in (Operation.LIST, Operation.SCAN):
+        value = query.get(each.value, [""])[0]
+        if value in _TRUE:
+            asked.append(each)
+            del query[each.value]
+        elif value and value not in _FALSE:
+            raise WordlessError(status=400)
+    if len(asked) > 1:
+        raise WordlessError(status=400)
+    return asked[0] if asked else Operation.READ
 
 
 def _check_patch(content_type: str) -> None:

@@ -1,0 +1,1 @@
+"""Being here lets the folders below import the modules beside this file."""
