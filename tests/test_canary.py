@@ -15,6 +15,10 @@ import trio
 from fakes import GUEST, OWNER, MemoryFiles, on_the_loop
 from fakes_disk import FaultyFiles
 from house import open_house, trio_clock
+from http_events import events
+from http_shapes import SHAPES
+from http_talk import chunked, chunks, get, post, sized
+from trio.testing import memory_stream_pair
 
 from cubbyd.core.outcome import Cubbyhole, Put
 from cubbyd.crypto.keys import RootKeys
@@ -23,6 +27,9 @@ from cubbyd.logical.context import Rules
 from cubbyd.messages import Operation, Request
 from cubbyd.reaper import reap
 from cubbyd.secret import Secret
+from cubbyd.server import session
+from cubbyd.server.http.connection import HttpConnection
+from cubbyd.server.limits import Limits
 from cubbyd.server.logs import report_bug
 from cubbyd.store.commit import GroupCommit
 
@@ -320,6 +327,54 @@ async def test_the_reaper_leaves_no_secret_behind(house, trail, check, caplog, a
 
     assert "cannot be destroyed now" in caplog.text
     assert not house.has_file(wrapping_token)
+
+
+def marked_streams(*tokens: str):
+    """HTTP that holds secrets in every place where some may be, whole and broken."""
+    mark, body = MARK.encode(), b'{"value": "%b"}' % MARK.encode()
+    for token in (mark, *(each.encode() for each in tokens)):
+        sender = b"X-Vault-Token: " + token
+        yield sized(body, sender) + get(sender, path=b"/v1/cubbyhole/x")
+        yield sized(body, sender, b"X-Vault-Wrap-TTL: 60", path=b"/v1/sys/wrapping/wrap")
+        yield sized(b"{}", b"Authorization: Bearer " + token, path=b"/v1/sys/wrapping/unwrap")
+        yield get(path=b"/v1/sys/wrapping/lookup?token=" + token)
+        yield get(sender, b"X-Vault-Wrap-TTL: 60", b"X-Vault-Namespace: " + mark)
+        yield post(sender, b"Content-Length: 99999999", body=body)
+        yield sized(body, sender, sender)
+        yield sized(body, sender, b"Content-Type: text/plain").replace(b"POST", b"PATCH")
+        yield sized(body, sender).replace(b"POST", mark)
+    for bad in (mark, b'{"a": "%b\xff"}' % mark, body + mark, b'{"%b\\ud800": 1e400}' % mark):
+        yield sized(bad) + sized(bad, b"Content-Type: application/x-www-form-urlencoded")
+        yield chunked(chunks(bad)) + chunked(bad) + bad
+    for shape in SHAPES.values():
+        yield shape.replace(b"{}", mark).replace(b"health", mark).replace(b"X: a", b"X: " + mark)
+
+
+async def test_the_http_door_leaves_no_secret_behind(house, trail, check):
+    """Whatever comes through it; the answers themselves are for those who asked."""
+    tokens = await trail.token(house, "root"), await trail.wrap(house), await trail.wrap(house)
+
+    async def answer(request, encode):
+        trail.told.append(repr(request))
+
+        def note(response):
+            trail.secrets |= {part.token.reveal() for part in [response.wrap_info] if part}
+            return encode(response)
+
+        return await house.router.answer(request, note)
+
+    for stream in marked_streams(*tokens):
+        for event in events(HttpConnection(OWNER), stream):
+            trail.told.append(repr(event))
+            error = event if isinstance(event, Exception) else getattr(event, "error", None)
+            if error is not None:
+                trail.note_error(error)
+        client, server = memory_stream_pair()
+        await client.send_all(stream)
+        await client.send_eof()
+        await session.serve(server, OWNER, answer=answer, limits=Limits(), connect=HttpConnection)
+
+    check()
 
 
 def test_what_is_searched_for_would_be_found(trail):

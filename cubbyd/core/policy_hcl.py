@@ -77,7 +77,7 @@ class _Reader:
             else:
                 self._attribute(name, members)
             self._skip(",")
-        return {**members, "path": paths}
+        return {**members, "path": paths} if paths else members
 
     def _path(self) -> dict[str, object]:
         """What follows the word ``path``."""

@@ -62,14 +62,16 @@ def rules_from(policy: Mapping[str, object]) -> tuple[Rule, ...]:
         raise InvalidRequestError(f"failed to parse policy: invalid key {_quoted(unknown)}")
     return tuple(
         _rule(path, body)
-        for paths in _blocks(policy.get("path", []), "path")
+        for paths in _blocks(policy.get("path", {}), "path")
         for path, bodies in paths.items()
         for body in _blocks(bodies, f'path "{path}"')
     )
 
 
 def _blocks(value: object, where: str) -> Iterator[Mapping[str, object]]:
-    """One object, or a list of them."""
+    """One object, or a list of some."""
+    if value == []:
+        raise InvalidRequestError(f"failed to parse policy: {where} is empty")
     for block in value if isinstance(value, list) else [value]:
         if not isinstance(block, dict):
             raise InvalidRequestError(f"failed to parse policy: {where} is not an object")

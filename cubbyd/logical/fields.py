@@ -108,7 +108,8 @@ class Fields:
                     key: "" if item is None else _text(name, item) for key, item in value.items()
                 }
             case str() | list():
-                pairs = [text.partition("=") for text in self.texts(name)]
+                texts = [value] if isinstance(value, str) else self.texts(name)
+                pairs = [text.partition("=") for text in texts]
                 if all(separator for _, separator, _ in pairs):
                     return {key: text for key, _, text in pairs}
         raise _unconvertible(name, "map")

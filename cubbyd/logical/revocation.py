@@ -91,5 +91,5 @@ ROUTES = {
     "auth/token/revoke-orphan": Route(
         handlers={_WRITE: revoke_orphan}, fields=("token",), names_token=True
     ),
-    "auth/token/tidy": Route(handlers={_WRITE: tidy}, fields=()),
+    "auth/token/tidy": Route(handlers={_WRITE: tidy}),
 }

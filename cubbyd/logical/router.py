@@ -147,7 +147,7 @@ class Router:
         if route is None or route.needs_caller:
             _authorize(context, route)
         if route is None:
-            raise nowhere(context.path)
+            raise nowhere(operation, context.path)
         handler = route.handlers.get(operation)
         if handler is None:
             raise UnsupportedOperationError(multierror("unsupported operation"))

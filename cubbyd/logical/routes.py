@@ -42,8 +42,10 @@ def _below_folder(path: Path) -> Route | None:
     return FOLDERS[max(found, key=len)] if found else None
 
 
-def nowhere(path: Path) -> UnsupportedPathError:
+def nowhere(operation: Operation, path: Path) -> UnsupportedPathError:
     """What to say of a path without a route."""
-    if path.startswith(_MOUNTS):
+    folder = path if path.endswith("/") else path + "/"
+    if folder.startswith(_MOUNTS):
         return UnsupportedPathError(multierror("unsupported path"))
-    return UnsupportedPathError(f'no handler for route "{path}". route entry not found.')
+    named = folder if operation in (Operation.LIST, Operation.SCAN) else path
+    return UnsupportedPathError(f'no handler for route "{named}". route entry not found.')

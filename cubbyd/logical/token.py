@@ -94,7 +94,7 @@ def _create(context: Context, *, is_orphan: bool) -> Outcome[Response | None]:
         has_sudo=has_sudo,
         no_default_policy=wish.no_default_policy,
     )
-    if wish.no_parent and not (has_sudo or is_orphan):
+    if wish.no_parent and not has_sudo:
         raise InvalidRequestError("root or sudo privileges required to create orphan token")
     is_orphan = is_orphan or wish.no_parent or caller.entry is None
     life = _life(context, is_root=ROOT in policies, has_sudo=has_sudo)

@@ -106,19 +106,19 @@ def _prepare_directory(directory: Path, *, for_others: bool) -> None:
     if owner.st_uid not in (os.geteuid(), 0):
         raise StartError(
             f"{directory} belongs to uid {owner.st_uid}, who could put another socket there; "
-            "name a socket in a directory of your own with --socket"
+            "name a socket in a directory of your own"
         )
     if owner.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise StartError(
             f"{directory} can be written by others, who could put another socket there; "
-            f"chmod go-w {directory}, or name another with --socket"
+            f"chmod go-w {directory}, or name another"
         )
     for parent in directory.resolve().parents:
         mode = parent.stat().st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             raise StartError(
                 f"{parent} can be written by everybody, who could put another {directory} there; "
-                f"chmod o-w {parent}, or name another socket with --socket"
+                f"chmod o-w {parent}, or name another socket"
             )
 
 
@@ -139,9 +139,7 @@ def _remove_dead(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise StartError(
-            f"{path} is there and is not a socket; move it away, or name another with --socket"
-        )
+        raise StartError(f"{path} is there and is not a socket; move it away, or name another")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(0)
         problem = probe.connect_ex(os.fspath(path))
@@ -154,7 +152,7 @@ def _remove_dead(path: Path) -> None:
 
 def _lives(path: Path) -> StartError:
     return StartError(
-        f"another daemon serves {path}; use that one, stop it, or name another socket with --socket"
+        f"another daemon serves {path}; use that one, stop it, or name another socket"
     )
 
 

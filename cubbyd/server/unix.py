@@ -29,6 +29,12 @@ from cubbyd.server.peer import Access, Credentials, credentials, observe
 ACCEPT_PAUSE: Final = 0.1
 """Seconds without accepting, when the system has no room for one more: as trio does it."""
 
+FAREWELL_SECONDS: Final = 1.0
+"""For somebody who was turned away to read why. An HTTP client that finds the other end closed when
+it has just connected, or while it sends its request, tells its user that instead."""
+MAX_FAREWELLS: Final = 32
+"""Of these at once; who comes on top of them may miss it. They cost descriptors, but no place."""
+
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 _GONE = {errno.EAGAIN, errno.ECONNABORTED, errno.EINTR}
 
@@ -67,6 +73,7 @@ class Doors:
         """Likewise."""
         self._census = Census()
         self._inside: set[trio.SocketStream] = set()
+        self._leaving = 0
         self._accepting = trio.CancelScope()
 
     @property
@@ -130,15 +137,37 @@ class Doors:
             known = credentials(sock)
             peer = self._let_in(sock, known)
         except RefusedError as error:
-            # A fresh socket has room for this; if not, nobody waits for it.
-            with sock, suppress(OSError):
-                sock.send(door.turn_away(error), socket.MSG_DONTWAIT)
+            self._turn_away(sock, door.turn_away(error), sessions)
         except OSError:
             sock.close()
         else:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
             self._inside.add(stream)
             sessions.start_soon(self._session, door, stream, peer)
+
+    def _turn_away(self, sock: socket.socket, words: bytes, sessions: trio.Nursery) -> None:
+        with suppress(OSError):
+            # A fresh socket has room for this; if not, nobody waits for it.
+            sock.send(words, socket.MSG_DONTWAIT)
+            sock.shutdown(socket.SHUT_WR)
+        if self._leaving < MAX_FAREWELLS:
+            self._leaving += 1
+            sessions.start_soon(
+                self._see_off, trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            )
+        else:
+            sock.close()
+
+    async def _see_off(self, stream: trio.SocketStream) -> None:
+        self._inside.add(stream)
+        try:
+            with trio.move_on_after(FAREWELL_SECONDS), suppress(trio.BrokenResourceError):
+                while await stream.receive_some(4096):
+                    pass
+        finally:
+            self._inside.discard(stream)
+            self._leaving -= 1
+            stream.socket.close()
 
     def _let_in(self, sock: socket.socket, known: Credentials) -> Peer:
         """Raises PermissionDeniedError for a stranger and BusyError when it is too full."""

@@ -85,5 +85,5 @@ def _headers(request: h11.Request) -> dict[str, str]:
     """By name in lower case; what is there several times is one list (RFC 9110, section 5.3)."""
     found: dict[str, list[str]] = {}
     for name, value in request.headers:
-        found.setdefault(name.decode("ascii"), []).append(value.decode("latin-1"))
+        found.setdefault(name.decode("ascii"), []).append(value.decode(errors="surrogateescape"))
     return {name: ", ".join(values) for name, values in found.items()}

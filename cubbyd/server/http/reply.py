@@ -61,7 +61,8 @@ def _written(response: Response, shape: Shape) -> Map:
 
 def _encode(value: Value) -> bytes:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode() + b"\n"
+    # A refusal may quote a header, and what in it is no UTF-8 came as lone surrogates.
+    return text.encode(errors="replace") + b"\n"
 
 
 def _message(

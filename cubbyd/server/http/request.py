@@ -139,6 +139,7 @@ def _path(target: str, query: str) -> str:
     if target.endswith("/") and cleaned != "/":
         cleaned += "/"
     if cleaned != target:
+        cleaned += "/" if cleaned + "/" == API else ""
         raise RedirectError(f"{cleaned}?{query}" if query else cleaned)
     if not target.startswith(API):
         raise UnsupportedPathError
@@ -153,14 +154,14 @@ def _operation(http: HttpRequest, query: dict[str, list[str]]) -> tuple[Operatio
     """What is asked, and the data that the query is where there is no body."""
     method = http.method
     is_bare = http.shape is Shape.BARE
-    if method == "HEAD" and is_bare:
+    if method in ("GET", "HEAD") and is_bare:
         return Operation.READ, None
     if method == "HEAD":
         raise UnsupportedOperationError(multierror("unsupported operation"))
     if method == "OPTIONS":
         raise InvalidRequestError("cannot handle internal-only request operation")
     operation = _OPERATIONS.get(method)
-    if operation is None or (is_bare and operation is not Operation.READ):
+    if operation is None or is_bare:
         raise WordlessError(status=405)
     if operation is Operation.PATCH:
         _check_patch(http.headers.get("content-type", ""))
@@ -201,4 +202,4 @@ def _token(headers: Mapping[str, str]) -> Secret | None:
     bearer = headers.get("authorization", "")
     if not token and bearer.startswith("Bearer "):
         token = bearer.removeprefix("Bearer ").strip()
-    return Secret(token.encode("latin-1")) if token else None
+    return Secret(token.encode(errors="surrogateescape")) if token else None

@@ -1,0 +1,177 @@
+"""Byte streams that a strict reader of HTTP/1.1 refuses: smuggling shapes, and pieces of them.
+
+Each is something that two readers could take for different requests. The numbers are sections of
+RFC 9112. Where nothing else is said, the answer is a 400.
+"""
+
+from http_talk import GET, HOST, chunked, get, post
+
+
+def line(request_line: bytes, *, end: bytes = b"\r\n") -> bytes:
+    """A request that begins so."""
+    return request_line + end + HOST + b"\r\n"
+
+
+LINES = {
+    "absolute-form, 3.2.2": line(b"GET http://localhost/v1/sys/health HTTP/1.1"),
+    "authority-form, 3.2.3": line(b"CONNECT localhost:80 HTTP/1.1"),
+    "asterisk-form, 3.2.4": line(b"OPTIONS * HTTP/1.1"),
+    "a path without its slash": line(b"GET v1/sys/health HTTP/1.1"),
+    "a fragment": line(b"GET /v1/sys/health#x HTTP/1.1"),
+    "a backslash for a slash": line(b"GET \\v1\\sys\\health HTTP/1.1"),
+    "an escape cut short": line(b"GET /v1/x%2 HTTP/1.1"),
+    "an escape of no hex": line(b"GET /v1/x%zz HTTP/1.1"),
+    "an escape of no hex in the query": line(b"GET /v1/x?a=%u0041 HTTP/1.1"),
+    "bytes that are not ASCII": line("GET /v1/ä HTTP/1.1".encode()),
+    "NUL in the target": line(b"GET /v1/\0 HTTP/1.1"),
+    "a tab for the space": line(b"GET\t/v1/sys/health\tHTTP/1.1"),
+    "two spaces": line(b"GET  /v1/sys/health HTTP/1.1"),
+    "a space in the target": line(b"GET /v1/sys/ health HTTP/1.1"),
+    "a space at the end": line(b"GET /v1/sys/health HTTP/1.1 "),
+    "a space at the start": b" " + GET,
+    "an empty line at the start, 2.2": b"\r\n" + GET,
+    "a method that is no token": line(b"G(T /v1/sys/health HTTP/1.1"),
+    "no method": line(b"/v1/sys/health HTTP/1.1"),
+    "HTTP/0.9": b"GET /v1/sys/health\r\n\r\n",
+    "another protocol": line(b"GET /v1/sys/health ICY/1.1"),
+    "a version in lower case": line(b"GET /v1/sys/health http/1.1"),
+    "a version without a dot": line(b"GET /v1/sys/health HTTP/11"),
+    "a version of many digits": line(b"GET /v1/sys/health HTTP/1.10"),
+    "no space before the version": line(b"GET /v1/sys/healthHTTP/1.1"),
+    "a bare LF after the request line, 2.2": line(b"GET /v1/sys/health HTTP/1.1", end=b"\n"),
+    "a bare CR after the request line, 2.2": line(b"GET /v1/sys/health HTTP/1.1", end=b"\r"),
+    "two CRs after the request line": line(b"GET /v1/sys/health HTTP/1.1", end=b"\r\r\n"),
+    "TLS": bytes.fromhex("16030100a5010000a10303"),
+    "our own CBOR": bytes.fromhex("0000000fa3"),
+}
+HEADERS = {
+    "no Host, 3.2": b"GET /v1/sys/health HTTP/1.1\r\n\r\n",
+    "two Hosts, 3.2": get(b"Host: localhost"),
+    "a Host with a space": GET.replace(b"localhost", b"local host"),
+    "a Host with a path": GET.replace(b"localhost", b"localhost/x"),
+    "a Host with a user": GET.replace(b"localhost", b"user@localhost"),
+    "a Host that is a list": GET.replace(b"localhost", b'"localhost"'),
+    "a bare LF after a header, 2.2": GET[:-4] + b"\nX: y\r\n\r\n",
+    "bare LFs alone": GET.replace(b"\r\n", b"\n"),
+    "a bare LF before the blank line": GET[:-4] + b"\n\r\n",
+    "a bare LF for the blank line": GET[:-2] + b"\n",
+    "a bare CR in a value, 2.2": get(b"X: a\rb"),
+    "a bare CR for a line's end": get(b"X: a\rContent-Length: 5"),
+    "two CRs at a line's end": get(b"X: a\r"),
+    "a bare LF in a value": get(b"X: a\nContent-Length: 5"),
+    "NUL in a value": get(b"X: a\0b"),
+    "NUL in a name": get(b"X\0: a"),
+    "a control character in a value": get(b"X: a\x0bb"),
+    "DEL in a value": get(b"X: a\x7fb"),
+    "obsolete folding, 5.2": get(b"X: a", b" b"),
+    "obsolete folding with a tab": get(b"X: a", b"\tb"),
+    "a folded first line": line(b"GET /v1/sys/health HTTP/1.1\r\n Host: localhost"),
+    "a folded length": post(b"Content-Length:", b" 2", body=b"{}"),
+    "a folded coding": post(b"Transfer-Encoding:", b" chunked", body=b"0\r\n\r\n"),
+    "a space before the colon, 5.1": post(b"Content-Length : 2", body=b"{}"),
+    "a tab before the colon": post(b"Content-Length\t: 2", body=b"{}"),
+    "a space within a name": get(b"Content Length: 2"),
+    "a line without a colon": get(b"Content-Length"),
+    "a header without a name": get(b": 5"),
+    "a name that is not ASCII": get("Contént-Length: 5".encode()),
+    "a name with a colon's like": get(b"Content-Length\xef\xbc\x9a 5"),
+    "two tokens": get(b"X-Vault-Token: a", b"x-vault-token: b"),
+    "two authorizations": get(b"Authorization: Bearer a", b"authorization: Bearer b"),
+    "two wrap TTLs": get(b"X-Vault-Wrap-TTL: 1", b"X-Vault-Wrap-Ttl: 2"),
+}
+LENGTHS = {
+    "two lengths, 6.3": post(b"Content-Length: 2", b"Content-Length: 3", body=b"{} "),
+    "two lengths that agree": post(b"Content-Length: 2", b"Content-Length: 2", body=b"{}"),
+    "a list of lengths": post(b"Content-Length: 2, 3", body=b"{}"),
+    "a list of lengths that agree": post(b"Content-Length: 2, 2", body=b"{}"),
+    "a list of lengths without a space": post(b"Content-Length: 2,2", body=b"{}"),
+    "an empty length": post(b"Content-Length: ", body=b"{}"),
+    "a negative length": post(b"Content-Length: -2", body=b"{}"),
+    "a length with a plus": post(b"Content-Length: +2", body=b"{}"),
+    "a length in hex": post(b"Content-Length: 0x2", body=b"{}"),
+    "a length with a fraction": post(b"Content-Length: 2.0", body=b"{}"),
+    "a length with an underscore": post(b"Content-Length: 1_0", body=b"{}"),
+    "a length in quotes": post(b'Content-Length: "2"', body=b"{}"),
+    "a length in other digits": post("Content-Length: ٢".encode(), body=b"{}"),
+    "a length with a semicolon": post(b"Content-Length: 2;", body=b"{}"),
+    "a length beyond 64 bits": post(b"Content-Length: 18446744073709551618", body=b"{}"),
+    "a length of many digits": post(b"Content-Length: " + b"0" * 30 + b"2", body=b"{}"),
+    "CL.TE, 6.3": post(b"Content-Length: 6", b"Transfer-Encoding: chunked", body=b"0\r\n\r\nX"),
+    "TE.CL": post(
+        b"Transfer-Encoding: chunked", b"Content-Length: 4", body=b"2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "TE and a length of 0": post(
+        b"Content-Length: 0", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"
+    ),
+    "two codings": post(
+        b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"
+    ),
+    "chunked twice": post(b"Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"),
+    "chunked not last": post(b"Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
+    "another coding": post(b"Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"),
+    "identity": post(b"Transfer-Encoding: identity", b"Content-Length: 2", body=b"{}"),
+    "an unknown coding": post(b"Transfer-Encoding: xchunked", body=b"0\r\n\r\n"),
+    "an empty coding": post(b"Transfer-Encoding:", body=b"0\r\n\r\n"),
+    "a coding in quotes": post(b'Transfer-Encoding: "chunked"', body=b"0\r\n\r\n"),
+    "a coding with a parameter": post(b"Transfer-Encoding: chunked;q=1", body=b"0\r\n\r\n"),
+    "a coding behind a vertical tab": post(b"Transfer-Encoding: \x0bchunked", body=b"0\r\n\r\n"),
+    "a coding before a space and a colon": post(b"Transfer-Encoding : chunked", body=b"0\r\n\r\n"),
+    "a coding in HTTP/1.0, 6.1": chunked(b"0\r\n\r\n").replace(b"HTTP/1.1", b"HTTP/1.0"),
+}
+CHUNKS = {
+    "a size that is no number, 7.1": chunked(b"x\r\n\r\n"),
+    "no size": chunked(b"\r\n{}\r\n0\r\n\r\n"),
+    "an extension without a size": chunked(b";a\r\n{}\r\n0\r\n\r\n"),
+    "a negative size": chunked(b"-2\r\n{}\r\n0\r\n\r\n"),
+    "a size with a plus": chunked(b"+2\r\n{}\r\n0\r\n\r\n"),
+    "a size with 0x": chunked(b"0x2\r\n{}\r\n0\r\n\r\n"),
+    "a size with an underscore": chunked(b"0_2\r\n{}\r\n0\r\n\r\n"),
+    "a size with a space before it": chunked(b" 2\r\n{}\r\n0\r\n\r\n"),
+    "a size with a space after it": chunked(b"2 \r\n{}\r\n0\r\n\r\n"),
+    "a size with a tab after it": chunked(b"2\t\r\n{}\r\n0\r\n\r\n"),
+    "a last size with a space after it": chunked(b"2\r\n{}\r\n0 \r\n\r\n"),
+    "a size that a 32-bit reader takes for 2": chunked(b"100000002\r\n{}\r\n0\r\n\r\n"),
+    "a size that a 64-bit reader takes for 2": chunked(b"10000000000000002\r\n{}\r\n0\r\n\r\n"),
+    "a size that is negative in 64 bits": chunked(b"FFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n"),
+    "a size of many digits": chunked(b"0" * 40 + b"2\r\n{}\r\n0\r\n\r\n"),
+    "a bare LF after a size": chunked(b"2\n{}\r\n0\r\n\r\n"),
+    "a bare CR after a size": chunked(b"2\r{}\r\n0\r\n\r\n"),
+    "two CRs after a size": chunked(b"2\r\r\n{}\r\n0\r\n\r\n"),
+    "a bare LF after a chunk": chunked(b"2\r\n{}\n0\r\n\r\n"),
+    "a bare CR after a chunk": chunked(b"2\r\n{}\r0\r\n\r\n"),
+    "nothing after a chunk": chunked(b"2\r\n{}0\r\n\r\n"),
+    "something else after a chunk": chunked(b"2\r\n{}XY0\r\n\r\n"),
+    "a chunk longer than its size": chunked(b"1\r\n{}\r\n0\r\n\r\n"),
+    "a chunk shorter than its size": chunked(b"3\r\n{}\r\n0\r\n\r\n"),
+    "a bare LF after the last size": chunked(b"0\n\r\n"),
+    "a bare LF at the very end": chunked(b"0\r\n\n"),
+    "bare LFs at the end": chunked(b"2\r\n{}\r\n0\n\n"),
+    "something for the very end": chunked(b"0\r\nXY"),
+    "a bare LF in an extension (TERM.EXT)": chunked(b"2;a\n{}\r\n0\r\n\r\n"),
+    "a bare LF within an extension": chunked(b"2;a\nb\r\n{}\r\n0\r\n\r\n"),
+    "a bare CR within an extension": chunked(b"2;a\rb\r\n{}\r\n0\r\n\r\n"),
+    "NUL within an extension": chunked(b"2;a\0b\r\n{}\r\n0\r\n\r\n"),
+    "a bare LF in the last extension": chunked(b"0;a\n\r\n\r\n"),
+    "a trailer of an important name, 7.1.2": chunked(b"0\r\nContent-Length: 5\r\n\r\n"),
+    "a trailer": chunked(b"0\r\nX: y\r\n\r\n"),
+    "a trailer that is folded": chunked(b"0\r\n X: y\r\n\r\n"),
+    "a request for a trailer": chunked(b"0\r\n" + GET),
+}
+SHAPES = LINES | HEADERS | LENGTHS | CHUNKS
+
+OTHER_STATUS = {
+    **dict.fromkeys(
+        [
+            "chunked twice",
+            "chunked not last",
+            "another coding",
+            "an unknown coding",
+            "an empty coding",
+            "a coding in quotes",
+            "a coding with a parameter",
+        ],
+        501,
+    ),
+    "a size that a 32-bit reader takes for 2": 413,
+    "a size that is negative in 64 bits": 413,
+}
