@@ -86,5 +86,5 @@ def check_socket_path(path: Path) -> None:
     if length > MAX_SOCKET_PATH_BYTES:
         raise ValueError(
             f"the socket path {path} has {length} bytes, and the system's limit is "
-            f"{MAX_SOCKET_PATH_BYTES}; name a shorter one with --socket"
+            f"{MAX_SOCKET_PATH_BYTES}; name a shorter one"
         )

@@ -211,12 +211,12 @@ class Response:
         return {
             "request_id": self.request_id,
             "lease_id": self.lease_id or "",
-            "renewable": bool(self.renewable),
             "lease_duration": self.lease_duration or 0,
+            "renewable": bool(self.renewable),
             "data": data,
-            "wrap_info": None if self.wrap_info is None else self.wrap_info.to_map(),
             "warnings": [*self.warnings] or None,
             "auth": auth,
+            "wrap_info": None if self.wrap_info is None else self.wrap_info.to_map(),
         }
 
     @classmethod

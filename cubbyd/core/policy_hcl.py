@@ -104,7 +104,9 @@ class _Reader:
         elif self._next.text == "[":
             members[name.text] = self._strings()
         else:
-            words = "is neither text nor a whole number nor a list of texts"
+            words = (
+                "is neither text nor a whole number nor a list of texts, as all that is kept here"
+            )
             _refuse(self._next.line, f'"{name.text}" {words}')
 
     def _strings(self) -> list[str]:

@@ -266,6 +266,18 @@ def test_arbitrary_bytes_are_data_that_can_be_kept_or_a_refusal(body, content_ty
     assert data is None or codec.decode(codec.encode(data)) == data
 
 
+@pytest.mark.parametrize("blank", [b" ", b"\n", b"\r\n\t "])
+def test_json_that_curl_calls_a_form_is_json(blank):
+    """curl -d says so of whatever it sends; read as a form, all of it would be one odd name."""
+    assert parse_body(blank + b'{"ttl": "60s"}', FORM) == {"ttl": "60s"}
+
+
+@pytest.mark.parametrize("form", [b"a=1;b=2", b"password=100%", b"a=%zz", b"a=\xff"])
+def test_a_form_that_could_be_read_in_two_ways_is_refused(form):
+    with pytest.raises(InvalidRequestError, match="error parsing form data"):
+        parse_body(form, FORM)
+
+
 def test_a_form_is_bounded():
     fits = b"a=" + b"x" * (MAX_FORM_BYTES - 2)
 

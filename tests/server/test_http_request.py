@@ -152,7 +152,7 @@ def test_a_read_may_ask_for_no_list(value):
     assert asked(target=f"/v1/cubbyhole/?list={value}").operation is Operation.READ
 
 
-@pytest.mark.parametrize("value", ["yes", "maybe", "tRUE", "2", "true;a", "true "])
+@pytest.mark.parametrize("value", ["yes", "maybe", "tRUE", "2", "true "])
 def test_a_read_that_asks_for_something_between_is_refused(value):
     assert words(target=f"/v1/cubbyhole/?list={value}") == (400, ())
 

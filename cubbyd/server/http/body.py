@@ -18,6 +18,7 @@ MAX_FORM_FIELDS: Final = 1000
 MAX_FORM_BYTES: Final = 64 * 1024
 """Of a form, whose escapes take long to read; what is larger comes as JSON."""
 
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _BLANK: Final = " \t\r\n"
 _PIECE: Final = re.compile(rb'[,:]|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, also one that does not end, or what stands between two items."""
@@ -31,7 +32,9 @@ def parse_body(body: bytes, content_type: str) -> Map | None:
     """
     if not body:
         return None
-    if content_type.partition(";")[0].strip().lower() == FORM and body[:1] not in (b"{", b"["):
+    is_form = content_type.partition(";")[0].strip().lower() == FORM
+    # curl says "form" of whatever it sends, so the first sign decides, as in OpenBao.
+    if is_form and body.lstrip(_BLANK.encode())[:1] not in (b"{", b"["):
         if len(body) > MAX_FORM_BYTES:
             raise InvalidRequestError(f"a form may have {MAX_FORM_BYTES} bytes; send JSON")
         return {name: ",".join(values) for name, values in pairs(body).items()}
@@ -48,9 +51,10 @@ def pairs(text: bytes) -> dict[str, list[str]]:
     """The values of each name in a form or a query.
 
     Raises:
-        InvalidRequestError: It cannot be read, or is too long.
+        InvalidRequestError: It cannot be read, is too long, or could be read in two ways.
     """
-    found: dict[str, list[str]] = {}
+    problem = _ambiguity(text)
+    items: list[tuple[str, str]] = []
     try:
         items = parse_qsl(
             text.decode(),
@@ -58,15 +62,23 @@ def pairs(text: bytes) -> dict[str, list[str]]:
             errors="strict",
             max_num_fields=MAX_FORM_FIELDS,
         )
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8"
     except ValueError:  # which quotes what it read
-        items = None
-    if items is None:
-        raise InvalidRequestError(
-            f"a form or query that is not UTF-8, or has more than {MAX_FORM_FIELDS} fields"
-        )
+        problem = f"it has more than {MAX_FORM_FIELDS} fields"
+    if problem:
+        raise InvalidRequestError(f"error parsing form data: {problem}")
+    found: dict[str, list[str]] = {}
     for name, value in items:
         found.setdefault(name, []).append(value)
     return found
+
+
+def _ambiguity(text: bytes) -> str:
+    """What one reader takes for one thing and another for another; "" for nothing."""
+    if b";" in text:
+        return "a ; that is not escaped"
+    return "a % without two hexadecimal digits" if _BAD_ESCAPE.search(text) else ""
 
 
 def _check_count(body: bytes) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from posixpath import normpath
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from cubbyd.errors import (
     InvalidRequestError,
@@ -41,7 +41,7 @@ _WITH_BODY: Final = (Operation.WRITE, Operation.PATCH)
 _TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE: Final = ("0", "f", "F", "FALSE", "false", "False")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_OWN_NAMESPACE: Final = ("", "root", "/")
+_OWN_NAMESPACE: Final = ("", "root")
 
 
 class Shape(Enum):
@@ -98,7 +98,7 @@ class HttpRequest:
     @property
     def shape(self) -> Shape:
         """How to write the answer."""
-        path = self.target.partition("?")[0].removeprefix(API)
+        path = unquote(self.target.partition("?")[0]).removeprefix(API)
         by_folder = Shape.SPREAD if path.startswith(_SPREAD_FOLDER) else Shape.ENVELOPE
         return SHAPES.get(path, by_folder)
 
@@ -119,7 +119,7 @@ def to_request(http: HttpRequest, peer: Peer) -> Request:
         # OpenBao explains and does nothing, whatever the method: nothing may be done here either.
         raise UnsupportedPathError("there is no help at this door; see cubbyd's docs/api.md")
     operation, data = _operation(http, named)
-    if http.headers.get("x-vault-namespace", "") not in _OWN_NAMESPACE:
+    if http.headers.get("x-vault-namespace", "").strip("/") not in _OWN_NAMESPACE:
         raise UnsupportedPathError("namespace not found")
     if operation in _WITH_BODY:
         data = parse_body(http.body, http.headers.get("content-type", ""))
