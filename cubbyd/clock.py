@@ -2,14 +2,22 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Timestamp: TypeAlias = float
 """Seconds since the epoch, wall time: deadlines must survive a restart and a suspend."""
 
 Clock: TypeAlias = Callable[[], Timestamp]
 
+_FIRST: Final = -62_135_596_800.0  # 0001-01-01T00:00:00Z
+_LAST: Final = 253_402_300_799.0  # 9999-12-31T23:59:59Z
+
 
 def rfc3339(instant: Timestamp) -> str:
-    """An instant as text, in UTC with microseconds: ``2026-11-22T01:17:41.500000Z``."""
-    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    """An instant as text, in UTC with microseconds: ``2026-11-22T01:17:41.500000Z``.
+
+    One that RFC 3339 cannot name is told as the nearest that it can: a clock that is out of its
+    mind must not stop whoever tells of it.
+    """
+    named = min(max(instant, _FIRST), _LAST)
+    return datetime.fromtimestamp(named, UTC).isoformat(timespec="microseconds")[:-6] + "Z"

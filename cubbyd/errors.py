@@ -167,6 +167,13 @@ class SealBrokenError(IntegrityError):
     """Sealed bytes do not open: changed, moved, or sealed by another key."""
 
 
+class UnknownFormatError(IntegrityError):
+    """A file of another format version, or of a key term that the keyring lacks.
+
+    Nothing says that it is damaged: another cubbyd, or another copy of the keyring, may open it.
+    """
+
+
 class StorageFullError(RefusedError):
     """The disk, or its quota, has no room. A limited token's use may have been counted before."""
 

@@ -24,7 +24,8 @@ RETRY_AFTER: Final = 0.5
 LIST_AGAIN_AFTER: Final = 5.0
 """Seconds until a directory that could not be listed is tried again."""
 BATCH: Final = 64
-"""Files destroyed with one directory sync, so that requests get through in between."""
+"""Files destroyed with one directory sync, so that requests get through in between: about a
+millisecond of the loop's, and as much of the disk's, for which a durable request may wait."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ async def reap(store: Store, clock: Clock) -> None:
 
 async def _reap_batch(store: Store, clock: Clock) -> None:
     due = store.due(clock(), at_most=BATCH)
+    if not due:  # what was due is gone already, or has more time
+        await trio.lowlevel.checkpoint()
+        return
     try:
         # One that a request is changing just now is looked at again when that has settled:
         # the change may have given it more time.
@@ -73,6 +77,14 @@ async def _reap_batch(store: Store, clock: Clock) -> None:
     except InFlightError as change:
         await change.settled()
         return
+    try:
+        await store.commit([[Remove(accessor=accessor) for accessor in due]])
+    except RefusedError:
+        await _destroy_each(store, due)
+
+
+async def _destroy_each(store: Store, due: list[Accessor]) -> None:
+    """Each file by itself, so that one that will not go keeps no other; the sync is shared."""
     refusals: list[RefusedError] = []
     async with trio.open_nursery() as nursery:
         for accessor in due:
@@ -83,7 +95,6 @@ async def _reap_batch(store: Store, clock: Clock) -> None:
 
 
 async def _destroy(store: Store, accessor: Accessor, refusals: list[RefusedError]) -> None:
-    """Each file by itself, so that one that will not go keeps no other; the sync is shared."""
     try:
         await store.commit([[Remove(accessor=accessor)]])
     except InFlightError as change:

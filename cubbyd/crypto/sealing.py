@@ -62,6 +62,12 @@ def unseal(sealed: bytes, *, key: Secret, associated: bytes) -> bytes:
     return plaintext
 
 
+def is_sealed_size(size: int) -> bool:
+    """Whether ``seal`` can have made so many bytes: all that can be told without the key."""
+    padded = size - NONCE_BYTES - TAG_BYTES
+    return padded > 0 and padded % _step(padded) == 0
+
+
 def _step(size: int) -> int:
     """Padded sizes are multiples of this: at most a sixteenth is added, sixteen sizes an octave."""
     return max(PADDING_BLOCK_BYTES, 1 << max(0, size.bit_length() - 5))

@@ -5,15 +5,16 @@ last word all the same: a record counts only as long as its file is the one that
 """
 
 from collections import OrderedDict
+from sys import getsizeof
 from typing import Final
 
 from cubbyd.core.token import Accessor
 from cubbyd.store.record import Record
 
 MAX_CACHE_BYTES: Final = 16 * 1024 * 1024
-"""Some ten thousand tokens of a common size; the rest are read again when they are used."""
+"""Some eight thousand tokens of a common size; the rest are read again when they are used."""
 RECORD_BYTES: Final = 1536
-"""What a record takes besides its cubbyhole, roughly, as Python objects."""
+"""What a record takes besides its texts and its cubbyhole, roughly, as Python objects."""
 
 
 class RecordCache:
@@ -53,4 +54,6 @@ class RecordCache:
 
 
 def _size(record: Record) -> int:
-    return RECORD_BYTES + len(record.sealed)
+    entry, meta = record.entry, record.entry.meta or {}
+    texts = (entry.path, entry.display_name, *entry.policies, *meta, *meta.values())
+    return RECORD_BYTES + sum(map(getsizeof, texts)) + len(record.sealed)

@@ -5,11 +5,12 @@ then the directory is synced. So a name always leads to a whole file, the old or
 """
 
 import fcntl
+import logging
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import ELOOP, ENOENT, ENXIO
+from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO
 from pathlib import Path
 from secrets import token_hex
 from typing import Final, Protocol
@@ -19,9 +20,76 @@ from cubbyd.errors import IntegrityError, StartError
 STAGED_PREFIX: Final = "staged-"
 """What a temporary name begins with; no other name in the directory does."""
 LOCK_NAME: Final = "lock"
+MAX_FILE_BYTES: Final = 128 * 1024 * 1024
+"""What is read of a file: well above the largest that we write, a wrapped answer of 64 MiB with its
+padding. What is longer is none of ours, and must not fill the memory."""
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_log = logging.getLogger(__name__)
+
+_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _STAGE_FLAGS = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+class SystemCalls(Protocol):
+    """What is called of ``os`` here, each as its namesake there.
+
+    So that a test can put another disk underneath, that fails and forgets.
+    """
+
+    def open(
+        self, path: str | Path, flags: int, mode: int = ..., *, dir_fd: int | None = ...
+    ) -> int:
+        """A descriptor."""
+        ...
+
+    def close(self, fd: int, /) -> None:
+        """Let a descriptor go."""
+        ...
+
+    def read(self, fd: int, length: int, /) -> bytes:
+        """At most so many of a file's next bytes; none at its end."""
+        ...
+
+    def write(self, fd: int, data: memoryview, /) -> int:
+        """How many of these bytes were taken."""
+        ...
+
+    def fsync(self, fd: int, /) -> None:
+        """Make a file's bytes, or a directory's names, durable."""
+        ...
+
+    def fstat(self, fd: int, /) -> os.stat_result:
+        """What is known of what is open."""
+        ...
+
+    def stat(
+        self, path: str | Path, *, dir_fd: int | None = ..., follow_symlinks: bool = ...
+    ) -> os.stat_result:
+        """What is known of what has a name."""
+        ...
+
+    def listdir(self, path: int, /) -> list[str]:
+        """The names in a directory."""
+        ...
+
+    def mkdir(self, path: Path, mode: int = ..., /) -> None:
+        """Make a directory."""
+        ...
+
+    def rename(
+        self, src: str, dst: str, *, src_dir_fd: int | None = ..., dst_dir_fd: int | None = ...
+    ) -> None:
+        """Give another name, in place of what had it."""
+        ...
+
+    def unlink(self, path: str, *, dir_fd: int | None = ...) -> None:
+        """Take a name away."""
+        ...
+
+
+_UNOPENED = {ELOOP: "a link", ENXIO: "a socket"}
+_KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO"}
 
 
 class Files(Protocol):
@@ -63,15 +131,16 @@ class Files(Protocol):
 class DiskFiles:
     """A directory on disk that belongs to one daemon alone."""
 
-    def __init__(self, directory: Path) -> None:
-        """Open the directory, made 0700 and durable where it is missing.
+    def __init__(self, directory: Path, calls: SystemCalls = os) -> None:
+        """Open the directory, made 0700 where it is missing, and durable with all the way to it.
 
         Raises:
             OSError: It cannot be made or opened, or it is no directory.
         """
         self.directory = directory
-        _make_directory(directory)
-        self._fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._os = calls
+        _make_way(directory, calls)
+        self._fd = calls.open(directory, _DIRECTORY_FLAGS)
 
     def check_private(self) -> None:
         """Make sure that nobody else can reach into the directory.
@@ -79,7 +148,7 @@ class DiskFiles:
         Raises:
             StartError: It is not ours, or open to others.
         """
-        status = os.fstat(self._fd)
+        status = self._os.fstat(self._fd)
         if status.st_uid != os.geteuid():
             raise StartError(
                 f"the store {self.directory} belongs to uid {status.st_uid}, and cubbyd runs as "
@@ -92,62 +161,84 @@ class DiskFiles:
 
     def close(self) -> None:
         """Let the directory go."""
-        os.close(self._fd)
+        self._os.close(self._fd)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep every other daemon out; the kernel unlocks when we end, however we end.
 
+        What is found there is durable then: one that was killed may have left changes that it had
+        not synced, and nobody may be told what a power cut can still take back.
+
         Raises:
-            StartError: Another daemon has the directory.
+            StartError: Another daemon has the directory, or it cannot be synced.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            lock = os.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
+            lock = self._os.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
         except OSError as error:
             raise StartError(
                 f"the lock file in {self.directory} cannot be opened: {error.strerror}"
             ) from None
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StartError(
-                    f"another cubbyd has the store {self.directory}; stop it, or name another "
-                    "with --store"
-                ) from None
+            self._take(lock)
             yield
         finally:
-            os.close(lock)
+            self._os.close(lock)
+
+    def _take(self, lock: int) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(
+                f"another cubbyd has the store {self.directory}; stop it, or name another with "
+                "--store"
+            ) from None
+        try:
+            self.sync()
+        except OSError as error:
+            raise StartError(
+                f"the store {self.directory} cannot be synced: {error.strerror}"
+            ) from None
 
     def names(self) -> list[str]:
         """See ``Files``."""
-        return os.listdir(self._fd)  # noqa: PTH208 - of the directory we hold, not of a path
+        return self._os.listdir(self._fd)
 
     def read(self, name: str) -> bytes | None:
         """See ``Files``."""
         try:
-            fd = os.open(name, _READ_FLAGS, dir_fd=self._fd)
+            fd = self._os.open(name, _READ_FLAGS, dir_fd=self._fd)
         except OSError as error:
             if error.errno == ENOENT:
                 return None
-            if error.errno in (ELOOP, ENXIO):  # a link, a socket
-                raise _foreign(name) from None
+            if error.errno in (ELOOP, ENXIO):
+                raise _foreign(name, _UNOPENED[error.errno]) from None
             raise
         try:
-            status = os.fstat(fd)
+            status = self._os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
-                raise _foreign(name)
-            if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-                raise IntegrityError(f"{name} in the store is not ours alone (chown, chmod 600)")
-            return _read_all(fd, status.st_size)
+                raise _foreign(name, _KINDS.get(stat.S_IFMT(status.st_mode), "a device"))
+            if status.st_uid != os.geteuid():
+                raise IntegrityError(
+                    f"{name} in the store is not ours alone: it belongs to uid {status.st_uid} "
+                    "(chown it)"
+                )
+            if status.st_mode & 0o077:
+                mode = stat.S_IMODE(status.st_mode)
+                raise IntegrityError(
+                    f"{name} in the store is not ours alone: its mode is {mode:04o} (chmod 600)"
+                )
+            if status.st_size > MAX_FILE_BYTES:
+                raise IntegrityError(f"{name} in the store is longer than any file of ours")
+            return self._read_all(fd, status.st_size)
         finally:
-            os.close(fd)
+            self._os.close(fd)
 
     def version(self, name: str) -> object:
         """See ``Files``. A file changed in place within one tick of the clock looks the same."""
         try:
-            status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+            status = self._os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
         return (
@@ -162,13 +253,13 @@ class DiskFiles:
     def stage(self, data: bytes) -> str:
         """See ``Files``."""
         name = STAGED_PREFIX + token_hex(8)
-        fd = os.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
+        fd = self._os.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
         try:
             try:
-                _write_all(fd, data)
-                os.fsync(fd)
+                self._write_all(fd, data)
+                self._os.fsync(fd)
             finally:
-                os.close(fd)
+                self._os.close(fd)
         except BaseException:
             # A failed sync is not tried again: the kernel may have dropped the pages already.
             with suppress(OSError):
@@ -178,46 +269,84 @@ class DiskFiles:
 
     def publish(self, staged: str, name: str) -> None:
         """See ``Files``."""
-        os.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        self._os.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def remove(self, name: str) -> None:
         """See ``Files``."""
         with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._fd)
+            self._os.unlink(name, dir_fd=self._fd)
 
     def sync(self) -> None:
         """See ``Files``."""
-        os.fsync(self._fd)
+        self._os.fsync(self._fd)
+
+    def _read_all(self, fd: int, size: int) -> bytes:
+        """A file's bytes, though its size may have changed; bounded, however it grows."""
+        data = self._os.read(fd, size + 1)
+        if len(data) == size:
+            return data
+        chunks, total = [data], len(data)
+        while chunks[-1] and total <= MAX_FILE_BYTES:
+            chunks.append(self._os.read(fd, size + 1))
+            total += len(chunks[-1])
+        return b"".join(chunks)
+
+    def _write_all(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            taken = self._os.write(fd, view)
+            if not taken:  # or we would try for ever
+                raise OSError(EIO, os.strerror(EIO))
+            view = view[taken:]
 
 
-def _make_directory(directory: Path) -> None:
-    """Make what is missing of a path; a power cut must not take the way to what we keep."""
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    directory.mkdir(mode=0o700, exist_ok=True)
-    parent = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _make_way(directory: Path, calls: SystemCalls) -> None:
+    """Make what is missing of a path; a power cut must not take the way to what we keep.
+
+    What is there already counts as little, where it is ours: whoever made it may have been killed
+    before it was durable.
+    """
+    parent = directory.parent
     try:
-        os.fsync(parent)
+        status = calls.stat(directory)
+    except FileNotFoundError:
+        _make_way(parent, calls)
+        with suppress(FileExistsError):
+            calls.mkdir(directory, 0o700)
+        _sync_directory(parent, calls)
+        return
+    if parent == directory or status.st_uid != os.geteuid():
+        return
+    _make_way(parent, calls)
+    try:
+        _sync_directory(parent, calls)
+    except OSError as error:
+        # What we may not look into, or what knows no sync, is not what we made it in.
+        if error.errno not in (EACCES, EINVAL):
+            raise
+
+
+def _sync_directory(directory: Path, calls: SystemCalls) -> None:
+    fd = calls.open(directory, _DIRECTORY_FLAGS)
+    try:
+        calls.fsync(fd)
     finally:
-        os.close(parent)
+        calls.close(fd)
 
 
-def _foreign(name: str) -> IntegrityError:
-    return IntegrityError(f"{name} in the store is not a regular file")
+def sweep(files: Files) -> None:
+    """Take away what a crash left half-written; what will not go is reported.
+
+    Raises:
+        OSError: The directory cannot be listed.
+    """
+    for name in files.names():
+        if name.startswith(STAGED_PREFIX):
+            try:
+                files.remove(name)
+            except OSError as error:
+                _log.warning("%s cannot be removed: %s", name, error.strerror)
 
 
-def _read_all(fd: int, size: int) -> bytes:
-    data = os.read(fd, size + 1)
-    if len(data) == size:
-        return data
-    chunks = [data]
-    while chunks[-1]:
-        chunks.append(os.read(fd, size + 1))
-    return b"".join(chunks)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def _foreign(name: str, kind: str) -> IntegrityError:
+    return IntegrityError(f"{name} in the store is not a regular file but {kind}")

@@ -3,24 +3,29 @@
 It is a memory of the directory, never an authority over it: a token lives by its file, and by its
 file alone it is refused. What depends on the index is the reaper's list of what to destroy, the
 list of accessors, and quotas.
+
+It stands for 100,000 files and works between two requests, so no call takes time for all of them,
+but for two: listing what lives, and, once in as many changes, sweeping out old deadlines.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from heapq import heappop, heappush
-from itertools import islice
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush
+from typing import Final, TypeAlias
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.token import Accessor, TokenEntry, TokenType
 
+MAX_OLD_DEADLINES: Final = 1000
+"""Deadlines of tokens that have another by now, or are gone, besides as many as there are files."""
+POPPED_AT_ONCE: Final = 64
+"""Of those, how many are taken out in one call: when many tokens go, their deadlines stay."""
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    parent: Accessor | None
-    expires_at: Timestamp | None
-    uid: int
-    is_stub: bool
+_Line: TypeAlias = tuple[Accessor | None, Timestamp | None, int, bool]
+"""Parent, deadline, uid, and whether it is a stub. A tuple of such is none of the garbage
+collector's business: it would stop the daemon for longer the more tokens there are."""
+
+_UNKNOWN: Final[_Line] = (None, None, 0, False)
 
 
 class Index:
@@ -32,6 +37,8 @@ class Index:
         self._by_uid: Counter[int] = Counter()
         self._deadlines: list[tuple[Timestamp, Accessor]] = []
         self._lost: set[Accessor] = set()
+        self._lost_in_turn: deque[Accessor] = deque()
+        self._lost_and_named: list[Accessor] = []
         self._stubs: set[Accessor] = set()
         self._expected: Counter[Accessor] = Counter()
         self._is_whole = False
@@ -44,12 +51,19 @@ class Index:
 
     def __iter__(self) -> Iterator[Accessor]:
         """The tokens; a stub is none."""
-        return (accessor for accessor, line in self._lines.items() if not line.is_stub)
+        return (accessor for accessor, (_, _, _, is_stub) in self._lines.items() if not is_stub)
 
     def living(self, now: Timestamp) -> list[Accessor]:
         """The tokens that have not expired and whose ancestors have not, as far as is known."""
         verdicts: dict[Accessor, bool] = {}
-        return [accessor for accessor in self if self._is_alive(accessor, now, verdicts)]
+        return [
+            accessor
+            for accessor, (parent, expires_at, _, is_stub) in self._lines.items()
+            if not is_stub
+            and (expires_at is None or now < expires_at)
+            and accessor not in self._lost
+            and (parent is None or self._gives_life(parent, now, verdicts))
+        ]
 
     def tokens_of(self, uid: int) -> int:
         """How many tokens this uid had made that are still there."""
@@ -62,23 +76,28 @@ class Index:
         before = self._lines.get(accessor)
         if before is not None:
             self._forget(accessor, before)
-        line = _Line(
-            entry.parent, entry.expires_at, entry.creator.uid, entry.type is TokenType.STUB
+        parent, expires_at, uid, is_stub = line = (
+            entry.parent,
+            entry.expires_at,
+            entry.creator.uid,
+            entry.type is TokenType.STUB,
         )
         self._lines[accessor] = line
-        if line.is_stub:
+        if is_stub:
             self._stubs.add(accessor)
+            self._lost.discard(accessor)  # its parent may have gone meanwhile: it has none now
         else:
-            self._by_uid[line.uid] += 1
-        if line.parent is not None:
-            self._children.setdefault(line.parent, set()).add(accessor)
+            self._by_uid[uid] += 1
+        if parent is not None:
+            self._children.setdefault(parent, set()).add(accessor)
         self._lose_if_lonely(accessor)
         if before is not None:
-            self._lose_if_lonely(before.parent)
+            self._lose_if_lonely(before[0])
         is_nearer = False
-        if line.expires_at is not None and not (before and before.expires_at == line.expires_at):
-            is_nearer = not self._deadlines or line.expires_at < self._deadlines[0][0]
-            heappush(self._deadlines, (line.expires_at, accessor))
+        if expires_at is not None and not (before and before[1] == expires_at):
+            is_nearer = not self._deadlines or expires_at < self._deadlines[0][0]
+            heappush(self._deadlines, (expires_at, accessor))
+            self._sweep_deadlines()
         return is_nearer or len(self._lost) > known
 
     def remove(self, accessor: Accessor) -> bool:
@@ -88,8 +107,8 @@ class Index:
         known = len(self._lost)
         if line is not None:
             self._forget(accessor, line)
-            self._lose_if_lonely(line.parent)
-        self._lost |= self._children.get(accessor, set())
+            self._lose_if_lonely(line[0])
+        self.lose_children(accessor)
         return len(self._lost) > known
 
     def finish(self) -> None:
@@ -113,26 +132,31 @@ class Index:
 
     def lose(self, accessor: Accessor) -> None:
         """Take note of a file whose parent's file is proven to be absent."""
-        self._lost.add(accessor)
+        self._lose([accessor])
 
-    def parents(self) -> Iterator[tuple[Accessor, set[Accessor]]]:
-        """Each parent that some file names, with the files that name it."""
-        return iter(list(self._children.items()))
+    def lose_children(self, parent: Accessor) -> None:
+        """Take note that this file is proven to be absent: all that name it have lost it."""
+        self._lose(self._children.get(parent, ()))
+
+    def parents(self) -> list[Accessor]:
+        """Each file that others name as their parent."""
+        return list(self._children)
 
     def next_deadline(self) -> Timestamp | None:
-        """When something is due next; None when nothing ever is."""
+        """When something is due next, never told too late; None when nothing ever is."""
         return float("-inf") if self._lost else self._next_expiry()
 
     def due(self, now: Timestamp, *, at_most: int) -> list[Accessor]:
         """Tokens to be destroyed now: those past their deadline, and those without a parent.
 
         They are named again until ``remove`` is called, so none is lost when the disk refuses.
+        Even when none is named, ``next_deadline`` may be past: ask again, after a pause.
         """
-        found = dict.fromkeys(islice(self._lost, at_most))  # each once, and some are both
+        found = dict.fromkeys(self._next_lost(at_most))  # each once, and some are both
         expired: list[tuple[Timestamp, Accessor]] = []
         while len(found) < at_most:
             deadline = self._next_expiry()
-            if deadline is None or deadline > now:
+            if deadline is None or deadline > now or not self._is_current(*self._deadlines[0]):
                 break
             expired.append(heappop(self._deadlines))
             found[expired[-1][1]] = None
@@ -140,49 +164,70 @@ class Index:
             heappush(self._deadlines, each)
         return list(found)
 
-    def _next_expiry(self) -> Timestamp | None:
-        while self._deadlines:
-            deadline, accessor = self._deadlines[0]
-            line = self._lines.get(accessor)
-            if line is not None and line.expires_at == deadline:
-                return deadline
-            heappop(self._deadlines)  # changed or gone since
-        return None
+    def _next_lost(self, at_most: int) -> list[Accessor]:
+        """Some that have no parent; those named last time stand behind all others."""
+        self._lost_in_turn.extend(each for each in self._lost_and_named if each in self._lost)
+        found: list[Accessor] = []
+        while self._lost_in_turn and len(found) < at_most:
+            accessor = self._lost_in_turn.popleft()
+            if accessor in self._lost:
+                found.append(accessor)
+        self._lost_and_named = found
+        return found
 
-    def _is_alive(self, accessor: Accessor, now: Timestamp, verdicts: dict[Accessor, bool]) -> bool:
-        """Whether a token lives, looked up once for all who descend from it."""
-        above: list[Accessor] = []
-        alive = True
-        each: Accessor | None = accessor
-        while each is not None and (line := self._lines.get(each)) is not None:
-            if line.is_stub:
+    def _next_expiry(self) -> Timestamp | None:
+        """The first deadline; where very many tokens are gone, it may be one of theirs."""
+        for _ in range(POPPED_AT_ONCE):
+            if not self._deadlines or self._is_current(*self._deadlines[0]):
                 break
-            if each in verdicts:
-                alive = verdicts[each]
-                break
-            if each in self._lost or (line.expires_at is not None and line.expires_at <= now):
-                alive = False
-                verdicts[each] = False
-                break
-            above.append(each)
-            each = line.parent
-        verdicts.update(dict.fromkeys(above, alive))
-        return alive
+            heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def _sweep_deadlines(self) -> None:
+        """Drop old deadlines when there are many, as where secrets are unwrapped long before."""
+        if len(self._deadlines) > 2 * len(self._lines) + MAX_OLD_DEADLINES:
+            self._deadlines = [each for each in self._deadlines if self._is_current(*each)]
+            heapify(self._deadlines)
+
+    def _is_current(self, deadline: Timestamp, accessor: Accessor) -> bool:
+        line = self._lines.get(accessor)
+        return line is not None and line[1] == deadline
+
+    def _gives_life(self, parent: Accessor, now: Timestamp, verdicts: dict[Accessor, bool]) -> bool:
+        """Whether the children of a token live, looked up once for all who descend from it."""
+        verdict = verdicts.get(parent)
+        if verdict is not None:
+            return verdict
+        verdicts[parent] = False  # and so it stays for a line that has no end
+        above, expires_at, _, is_stub = self._lines.get(parent, _UNKNOWN)
+        verdict = is_stub or (
+            parent not in self._lost
+            and (expires_at is None or now < expires_at)
+            and (above is None or self._gives_life(above, now, verdicts))
+        )
+        verdicts[parent] = verdict
+        return verdict
+
+    def _lose(self, accessors: Iterable[Accessor]) -> None:
+        news = [each for each in accessors if each not in self._lost]
+        self._lost.update(news)
+        self._lost_in_turn.extend(news)
 
     def _lose_if_lonely(self, accessor: Accessor | None) -> None:
         """A stub is of no use once every file is known and none names it, or soon will."""
         if accessor is None or accessor not in self._stubs or not self._is_whole:
             return
         if not self._children.get(accessor) and not self._expected[accessor]:
-            self._lost.add(accessor)
+            self._lose([accessor])
 
     def _forget(self, accessor: Accessor, line: _Line) -> None:
-        if line.is_stub:
+        parent, _, uid, is_stub = line
+        if is_stub:
             self._stubs.discard(accessor)
         else:
-            self._by_uid[line.uid] -= 1
-        siblings = self._children.get(line.parent) if line.parent is not None else None
-        if siblings is not None and line.parent is not None:
+            self._by_uid[uid] -= 1
+        siblings = self._children.get(parent) if parent is not None else None
+        if siblings is not None and parent is not None:
             siblings.discard(accessor)
             if not siblings:
-                del self._children[line.parent]
+                del self._children[parent]

@@ -29,7 +29,7 @@ from cubbyd.errors import (
 )
 from cubbyd.secret import Secret
 from cubbyd.store.batch import Write, apply
-from cubbyd.store.files import DiskFiles, Files
+from cubbyd.store.files import DiskFiles, Files, SystemCalls, sweep
 from cubbyd.store.policy_record import PREFIX as POLICY_PREFIX
 from cubbyd.store.sealed_file import Random
 
@@ -41,7 +41,9 @@ _HEADER = Struct(">8sHI")
 _RANDOM_KEY = codec.encode({"kdf": "none"})
 
 
-def load_or_create(files: Files, key_file: Path, random: Random) -> RootKeys:
+def load_or_create(
+    files: Files, key_file: Path, random: Random, calls: SystemCalls = os
+) -> RootKeys:
     """The store's keys; a store without anything in it gets new ones.
 
     A key file is made only where neither keyring nor tokens exist: a key that is lost is an error,
@@ -53,13 +55,12 @@ def load_or_create(files: Files, key_file: Path, random: Random) -> RootKeys:
     try:
         file = files.read(KEYRING_NAME)
         in_use = file is not None or any(_holds(name) for name in files.names())
-        wrapping_key = _read_key_file(key_file)
+        wrapping_key = _read_key_file(key_file, calls)
         if file is not None and wrapping_key is not None:
             return decode(file, wrapping_key)
         if in_use:
             raise StartError(_lost(key_file) if file is not None else _KEYRING_GONE)
-        if wrapping_key is None:
-            wrapping_key = _make_key_file(key_file, random)
+        wrapping_key = _durable_key_file(key_file, wrapping_key, random, calls)
         keys = RootKeys(
             accessor_key=Secret(random(KEY_BYTES)), terms={1: Secret(random(KEY_BYTES))}
         )
@@ -144,23 +145,23 @@ def _save(files: Files, data: bytes) -> None:
         raise problem
 
 
-def _read_key_file(path: Path) -> Secret | None:
+def _read_key_file(path: Path, calls: SystemCalls) -> Secret | None:
     """The key in a key file: 64 hex digits and a newline; None when there is no file."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = calls.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StartError(f"the key file {path} cannot be read: {error.strerror}") from None
     try:
-        status = os.fstat(fd)
+        status = calls.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
             raise StartError(f"the key file {path} is no file of yours; see --key-file")
         if status.st_mode & 0o077:
             raise StartError(f"the key file {path} is open to others; run: chmod 600 {path}")
-        text = os.read(fd, 2 * KEY_BYTES + 2)
+        text = calls.read(fd, 2 * KEY_BYTES + 2)
     finally:
-        os.close(fd)
+        calls.close(fd)
     try:
         key = bytes.fromhex(text.decode("ascii").strip())
     except ValueError:
@@ -170,13 +171,23 @@ def _read_key_file(path: Path) -> Secret | None:
     return Secret(key)
 
 
-def _make_key_file(path: Path, random: Random) -> Secret:
-    """A new key, durable under its name before anything depends on it."""
-    key = random(KEY_BYTES)
-    directory = DiskFiles(path.parent)
+def _durable_key_file(path: Path, key: Secret | None, random: Random, calls: SystemCalls) -> Secret:
+    """The key in the key file, or a new one: durable under its name before anything depends on it.
+
+    Also one that is there already: a first start may have been killed before it was durable.
+    """
     try:
-        directory.publish(directory.stage(key.hex().encode() + b"\n"), path.name)
+        directory = DiskFiles(path.parent, calls)
+    except PermissionError:
+        if key is None:
+            raise
+        return key  # we did not put it there
+    try:
+        sweep(directory)
+        if key is None:
+            key = Secret(random(KEY_BYTES))
+            directory.publish(directory.stage(key.reveal().hex().encode() + b"\n"), path.name)
         directory.sync()
     finally:
         directory.close()
-    return Secret(key)
+    return key

@@ -36,13 +36,11 @@ class Policies:
             OSError: The directory cannot be listed.
         """
         for name in files.names():
-            if not name.startswith(policy_record.PREFIX):
+            if not policy_record.is_file_name(name):
                 continue
             try:
                 file = files.read(name)
                 policy = policy_record.decode(file or b"", name, self._keys)
-                if policy_record.file_name(policy.name, self._keys) != name:
-                    raise IntegrityError("a policy's file has another's name")
             except OSError as error:
                 self._spoil(name, refused(error))
             except RefusedError as error:

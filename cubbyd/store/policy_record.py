@@ -9,8 +9,9 @@ from typing import Final
 
 from cubbyd import codec
 from cubbyd.core.policy import Capability, Policy, Rule
+from cubbyd.core.token import is_accessor
 from cubbyd.crypto.keys import ACCESSOR_BYTES, RootKeys
-from cubbyd.errors import MalformedFrameError, SealBrokenError
+from cubbyd.errors import IntegrityError, MalformedFrameError, SealBrokenError
 from cubbyd.store.sealed_file import Random, Section, open_file, seal_file
 from cubbyd.value import Map, Value
 
@@ -28,6 +29,11 @@ def file_name(name: str, keys: RootKeys) -> str:
     key = keys.accessor_key.reveal()
     digest = blake2b(b"policy " + name.encode(), key=key, digest_size=ACCESSOR_BYTES)
     return PREFIX + digest.hexdigest()
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name has the form of a policy's file's; a copy beside it, say, has not."""
+    return name.startswith(PREFIX) and is_accessor(name.removeprefix(PREFIX))
 
 
 def encode(policy: Policy, keys: RootKeys, random: Random) -> bytes:
@@ -48,7 +54,8 @@ def decode(file: bytes, name: str, keys: RootKeys) -> Policy:
 
     Raises:
         SealBrokenError: It does not open as this file's.
-        IntegrityError: It is of another format version, or of a term that the keyring lacks.
+        IntegrityError: It is a policy whose file has another name.
+        UnknownFormatError: It is of another format version, or of a term that the keyring lacks.
     """
     opened = open_file(file, Section.POLICY, name.removeprefix(PREFIX), keys=keys)
     if opened.rest:
@@ -65,7 +72,7 @@ def decode(file: bytes, name: str, keys: RootKeys) -> Policy:
             "version": int(version),
             "modified_at": int(modified_at) | float(modified_at),
         }:
-            return Policy(
+            policy = Policy(
                 name=policy_name,
                 text=text,
                 rules=tuple(_rule_from(rule) for rule in rules),
@@ -74,6 +81,9 @@ def decode(file: bytes, name: str, keys: RootKeys) -> Policy:
             )
         case _:
             raise SealBrokenError("a policy's file cannot be understood")
+    if file_name(policy.name, keys) != name:
+        raise IntegrityError("a policy's file has another's name")
+    return policy
 
 
 def _rule_to_map(rule: Rule) -> Map:

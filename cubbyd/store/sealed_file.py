@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
-from cubbyd.errors import IntegrityError, SealBrokenError
+from cubbyd.errors import SealBrokenError, UnknownFormatError
 from cubbyd.secret import Secret
 
 FORMAT_VERSION: Final = 1
@@ -64,7 +64,7 @@ def open_file(file: bytes, section: Section, name: str, *, keys: RootKeys) -> Op
 
     Raises:
         SealBrokenError: It does not open as this name's.
-        IntegrityError: It is of another format version, or of a term that the keyring lacks.
+        UnknownFormatError: It is of another format version, or of a term that the keyring lacks.
     """
     try:
         magic, version, term, length = _HEADER.unpack_from(file)
@@ -73,18 +73,33 @@ def open_file(file: bytes, section: Section, name: str, *, keys: RootKeys) -> Op
     if magic != MAGIC:
         raise SealBrokenError("a file of the store does not begin as one")
     if version != FORMAT_VERSION:
-        raise IntegrityError(
+        raise UnknownFormatError(
             f"a file of the store has format version {version}; this cubbyd reads {FORMAT_VERSION}"
         )
     key: Secret | None = keys.terms.get(term)
     if key is None:
-        raise IntegrityError(f"a file of the store wants key term {term}, which the keyring lacks")
+        raise UnknownFormatError(
+            f"a file of the store wants key term {term}, which the keyring lacks"
+        )
     end = _HEADER.size + length
     sealed = file[_HEADER.size : end]
     if len(sealed) != length:
         raise SealBrokenError("a file of the store is shorter than its header says")
     plaintext = unseal(sealed, key=key, associated=associated(section, name, term))
     return Opened(term, plaintext, file[end:])
+
+
+def with_our_header(file: bytes, term: int) -> bytes:
+    """The same file, as if of our format version and of this term.
+
+    If it opens so, it was ours, and its header was changed. No harm can come of trying: what was
+    sealed as something else does not open.
+    """
+    try:
+        magic, _, _, length = _HEADER.unpack_from(file)
+    except struct_error:
+        return file
+    return _HEADER.pack(magic, FORMAT_VERSION, term, length) + file[_HEADER.size :]
 
 
 def associated(section: Section, name: str, term: int = 0) -> bytes:

@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cubbyd.crypto.sealing import NONCE_BYTES, PADDING_BLOCK_BYTES, TAG_BYTES, seal, unseal
+from cubbyd.crypto.sealing import (
+    NONCE_BYTES,
+    PADDING_BLOCK_BYTES,
+    TAG_BYTES,
+    is_sealed_size,
+    seal,
+    unseal,
+)
 from cubbyd.errors import IntegrityError, SealBrokenError
 from cubbyd.secret import Secret
 
@@ -126,6 +133,14 @@ def test_sizes_are_few():
 
 def test_the_least_is_one_block():
     assert {size(0), size(1), size(PADDING_BLOCK_BYTES - 1)} == {PADDING_BLOCK_BYTES}
+
+
+def test_a_size_tells_whether_sealing_can_have_made_it():
+    made = {OVERHEAD + size(plaintext) for plaintext in range(0, 40_000, 7)}
+
+    found = {each for each in range(max(made) + 1) if is_sealed_size(each)}
+
+    assert found == made
 
 
 def test_the_nonce_stands_before_what_is_sealed():

@@ -4,18 +4,14 @@ The rules: it is one atomic change; what is left is a stub without rights and wi
 stub goes when no child names it any more; grandchildren keep their parent.
 """
 
-from contextlib import suppress
-
 import pytest
 import trio
-from fakes import MemoryFiles, counting_random, on_the_loop
-from fakes_disk import CrashableFiles, PowerCut
+from fakes import MemoryFiles
 from house import House, open_house, trio_clock
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.core.token import TokenType
 from cubbyd.reaper import build_index, reap
-from cubbyd.store.commit import GroupCommit
 
 REVOKE, ORPHAN = "auth/token/revoke", "auth/token/revoke-orphan"
 
@@ -290,31 +286,6 @@ async def test_before_every_file_was_looked_at_no_stub_goes(house):
         assert again.has_file(parent)
         assert await again.is_alive(one)
         nursery.cancel_scope.cancel()
-
-
-async def test_a_power_cut_leaves_the_token_or_its_orphans():
-    """At every call to the disk: never both, and never a child that is dead without its parent."""
-    random, files = counting_random(), MemoryFiles()
-    async with open_house(files, random=random) as house:
-        parent, *children = await family(house)
-    dies_at, answered = 0, False
-    while not answered:
-        dies_at += 1
-        disk = CrashableFiles(files.files, dies_at=dies_at)
-        commit = GroupCommit(disk, run_blocking=on_the_loop)
-        with suppress(BaseExceptionGroup, PowerCut):
-            async with open_house(disk, commit=commit, random=random) as house:
-                await orphan(house, parent)
-                answered = True
-        for state in disk.states_after_crash():
-            left = MemoryFiles()
-            left.files = dict(state)
-            async with open_house(left) as found:
-                assert await alive(found, children) == [True, True, True]
-                is_dead = not await found.is_alive(parent)
-                assert await is_orphan(found, children[0]) == is_dead
-                assert is_dead or not answered
-    assert dies_at > 2
 
 
 # -- who may

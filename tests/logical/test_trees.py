@@ -133,14 +133,15 @@ async def test_the_end_of_a_parents_life_is_the_end_of_all(house, autojump_clock
     tokens = await grow(house, root, 1000)
     async with reaping(house):
         await trio.sleep(3599)
-        assert len(alive(house, tokens)) == 1000
-        assert len(house.files.files) == 1001
+    assert len(alive(house, tokens)) == 1000
+    assert len(house.files.files) == 1001
 
-        await trio.sleep(1)
-        assert alive(house, tokens) == []
+    await trio.sleep(1)
+    assert alive(house, tokens) == []
+    async with reaping(house):
         await trio.sleep(1)
 
-        assert house.files.files == {}
+    assert house.files.files == {}
 
 
 async def test_one_that_is_met_dead_goes_with_those_it_died_of(house, autojump_clock):

@@ -4,7 +4,9 @@
 - What was used longest ago goes first.
 """
 
+import tracemalloc
 from dataclasses import replace
+from sys import getsizeof
 
 import pytest
 from token_entries import accessor, an_entry
@@ -14,14 +16,18 @@ from cubbyd.store.cache import RECORD_BYTES, RecordCache
 from cubbyd.store.record import Record
 
 
-def a_record(name, size=100):
-    return Record(entry=an_entry(name), file_key=Secret(b"k"), sealed=bytes(size))
+def a_record(name, size=100, **fields):
+    return Record(entry=an_entry(name, **fields), file_key=Secret(b"k"), sealed=bytes(size))
+
+
+TEXT_BYTES = sum(map(getsizeof, ("default", "auth/token/create", "")))
+"""What the texts of such a record take."""
 
 
 @pytest.fixture
 def cache():
     """Room for two records of a hundred bytes."""
-    return RecordCache(max_bytes=2 * (RECORD_BYTES + 100))
+    return RecordCache(max_bytes=2 * (RECORD_BYTES + TEXT_BYTES + 100))
 
 
 def test_a_record_is_found_while_its_file_is_the_same(cache):
@@ -51,6 +57,37 @@ def test_a_record_that_alone_exceeds_the_bound_is_not_kept(cache):
     cache.put(a_record(1, size=10_000), "v")
 
     assert cache.get(accessor(1), "v") is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"meta": {"note": "x" * 5000}},
+        {"meta": {"x" * 5000: ""}},
+        {"policies": tuple(f"policy-{number}" for number in range(200))},
+        {"path": "cubbyhole/" + "x" * 4000},
+        {"display_name": "\N{KEY}" * 1500},
+    ],
+)
+def test_long_texts_count_as_what_they_take(fields, cache):
+    """A client chooses them: 10,000 tokens with 16 KiB of metadata would take all there is."""
+    cache.put(a_record(1, **fields), "v")
+
+    assert cache.get(accessor(1), "v") is None
+
+
+def test_what_is_kept_takes_hardly_more_than_the_bound():
+    cache = RecordCache(max_bytes=1_000_000)
+    tracemalloc.start()
+    try:
+        for number in range(2000):
+            version = (number, number * 10**9, 0o600)
+            cache.put(a_record(number, meta={f"key-{number}": f"{number:0500}"}), version)
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert size < 1_250_000
 
 
 def test_a_newer_version_takes_the_place_of_the_older(cache):

@@ -9,11 +9,13 @@ import os
 import socket
 import stat
 from contextlib import closing
+from errno import EACCES, EINVAL
 from pathlib import Path
 
 import pytest
 from fakes import MemoryFiles
-from fakes_disk import CrashableFiles, FaultyFiles
+from fakes_disk import FaultyFiles
+from simulated_disk import SimulatedDisk
 
 from cubbyd.errors import IntegrityError, StartError
 from cubbyd.store.files import STAGED_PREFIX, DiskFiles
@@ -25,17 +27,17 @@ def disk(tmp_path):
         yield files
 
 
-@pytest.fixture(params=["disk", "memory", "faulty", "crashable"])
+@pytest.fixture(params=["disk", "simulated disk", "memory", "faulty"])
 def files(request):
     match request.param:
         case "disk":
             return request.getfixturevalue("disk")
+        case "simulated disk":
+            return DiskFiles(Path("/store"), SimulatedDisk())
         case "memory":
             return MemoryFiles()
         case "faulty":
             return FaultyFiles(MemoryFiles())
-        case "crashable":
-            return CrashableFiles()
 
 
 class TestEveryDirectory:
@@ -242,3 +244,20 @@ def test_the_directory_is_held_and_not_looked_up_again(disk, tmp_path):
 
     assert sorted(disk.names()) == ["a", "b"]
     assert disk.read("a") == b"ours"
+
+
+@pytest.mark.parametrize("errno", [EACCES, EINVAL])
+def test_a_way_that_cannot_be_synced_is_good_enough_if_it_was_there(errno):
+    """The home of a user, say, below a directory that nobody may list."""
+    disk = SimulatedDisk({"home": {"user": {}}})
+
+    def on_call(call, name):
+        if call == "fsync" and name == "home":
+            raise OSError(errno, os.strerror(errno))
+
+    disk.on_call = on_call
+    files = DiskFiles(Path("/home/user/store"), disk)
+
+    assert files.names() == []
+    with pytest.raises(OSError, match=os.strerror(errno)):
+        DiskFiles(Path("/home/store"), disk)

@@ -7,10 +7,13 @@
 
 import os
 import stat
+from errno import EACCES
+from pathlib import Path
 
 import pytest
 from fakes import MemoryFiles, counting_random
 from fakes_disk import FaultyFiles
+from simulated_disk import SimulatedDisk
 from token_entries import accessor
 
 from cubbyd import codec
@@ -237,3 +240,36 @@ def test_a_key_file_that_cannot_be_made_is_an_error(tmp_path):
 )
 def test_tokens_files_are_known_by_their_names(name, is_one):
     assert is_accessor(name) == is_one
+
+
+CONFIGURED = {"config": {"key": b"5a" * 32 + b"\n", "config.toml": b"", "staged-0f": b"half"}}
+
+
+def test_a_key_file_that_was_there_is_durable_before_a_keyring_depends_on_it():
+    """What a start that was killed left half-written goes; what is not ours stays."""
+    disk = SimulatedDisk(CONFIGURED)
+    synced = []
+    disk.on_call = lambda call, name: call == "fsync" and synced.append(name)
+
+    load_or_create(MemoryFiles(), Path("/config/key"), counting_random(), disk)
+
+    assert disk.tree() == {"config": {"key": b"5a" * 32 + b"\n", "config.toml": b""}}
+    assert "config" in synced
+
+
+def test_a_key_file_in_a_directory_of_others_is_used_as_it_is():
+    disk = SimulatedDisk(CONFIGURED)
+
+    def on_call(call, name):
+        if call == "open" and name == "config":
+            raise PermissionError(EACCES, os.strerror(EACCES))
+
+    disk.on_call = on_call
+    files = MemoryFiles()
+
+    keys = load_or_create(files, Path("/config/key"), counting_random(), disk)
+
+    assert load_or_create(files, Path("/config/key"), counting_random(), disk) == keys
+    assert disk.tree() == CONFIGURED
+    with pytest.raises(StartError, match=os.strerror(EACCES)):
+        load_or_create(MemoryFiles(), Path("/config/other"), counting_random(), disk)

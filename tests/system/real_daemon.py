@@ -20,6 +20,8 @@ class RealDaemon:
     """A place for a daemon, and the daemon when it has been started."""
 
     directory: Path
+    program: tuple[str, ...] = ("-m", "cubbyd.cli.serve")
+    """What Python runs, before the options: a test may have a daemon of its own."""
     process: subprocess.Popen | None = None
     started: list[subprocess.Popen] = field(default_factory=list)
 
@@ -42,7 +44,7 @@ class RealDaemon:
     def start(self, *options: str) -> str:
         """Start it and return the line that it says when it serves; "" when it does not."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cubbyd.cli.serve", *self.options(), *options],
+            [sys.executable, *self.program, *self.options(), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=clean_environment(),

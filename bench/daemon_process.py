@@ -1,0 +1,123 @@
+"""A cubbyd in a process of its own, in a directory that is gone afterwards."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cubbyd.client import Client, UnavailableError
+from cubbyd.secret import Secret
+
+CONFIG = "[limits]\nmax_tokens_per_uid = 10_000_000\n"
+"""All tokens are one uid's here, and it has a quota otherwise."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one daemon has everything."""
+
+    directory: Path
+
+    @property
+    def store(self) -> Path:
+        """Its token files."""
+        return self.directory / "store"
+
+    @property
+    def key_file(self) -> Path:
+        """Its key."""
+        return self.directory / "key"
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.directory / "run" / "cubbyd.sock"
+
+    def client(self, token: Secret | None = None) -> Client:
+        """A client of the daemon here."""
+        return Client(token, self.socket)
+
+
+@contextmanager
+def a_place(parent: Path) -> Iterator[Place]:
+    """An empty place on that disk."""
+    directory = Path(tempfile.mkdtemp(prefix="cubbyd-size-", dir=parent))
+    try:
+        yield Place(directory)
+    finally:
+        shutil.rmtree(directory)
+
+
+@dataclass
+class Daemon:
+    """One that runs."""
+
+    place: Place
+    process: subprocess.Popen[bytes]
+    started_at: float
+    first_answer_after: float
+    """Seconds from the start of the process to the first answer that needs a token."""
+
+    def resident_mib(self) -> float:
+        """What it has in memory now."""
+        return self._status("VmRSS")
+
+    def peak_mib(self) -> float:
+        """The most that it ever had."""
+        return self._status("VmHWM")
+
+    def cpu_seconds(self) -> float:
+        """What its threads have spent so far: tells more than time does on a busy machine."""
+        spent = 0
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
+            with suppress(FileNotFoundError):  # a thread that has just ended
+                spent += int(path.read_text().split()[0])
+        return spent / 1e9
+
+    def _status(self, field: str) -> float:
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(rf"{field}:\s+(\d+) kB", text)
+        return int(found[1]) / 1024 if found else 0.0
+
+
+@contextmanager
+def a_daemon(place: Place, token: Secret, name: str = "secret") -> Iterator[Daemon]:
+    """A daemon at this place, once it has answered a read with this token."""
+    config = place.directory / "cubbyd.toml"
+    config.write_text(CONFIG)
+    config.chmod(0o600)
+    paths = {
+        "--socket": place.socket,
+        "--store": place.store,
+        "--key-file": place.key_file,
+        "--config": config,
+    }
+    options = [str(word) for pair in paths.items() for word in pair]
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cubbyd.cli.serve", *options], stdout=subprocess.DEVNULL
+    )
+    try:
+        _first_answer(place, token, name)
+        yield Daemon(place, process, began, time.monotonic() - began)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _first_answer(place: Place, token: Secret, name: str) -> None:
+    for _ in range(60_000):
+        try:
+            with place.client(token) as client:
+                client.read(f"cubbyhole/{name}")
+        except UnavailableError:
+            time.sleep(0.001)
+        else:
+            return
+    raise SystemExit("the daemon does not answer")

@@ -1,0 +1,230 @@
+"""Daemons that are made wrong on purpose, each by one part: what explores the disk must catch them.
+
+The first are wrong when the power goes, the second when the daemon is killed and the power goes
+then, the last when the disk fails.
+"""
+
+import os
+import stat
+from contextlib import suppress
+from typing import Final
+from unittest.mock import patch
+
+from disk_scene import Build
+
+from cubbyd.store import files, keyring
+from cubbyd.store.commit import GroupCommit, _Queued
+from cubbyd.store.files import DiskFiles
+from cubbyd.store.store import Store
+
+
+class _Calls:
+    """Another's system calls; some of them are done otherwise."""
+
+    def __init__(self, disk) -> None:
+        self._disk = disk
+
+    def __getattr__(self, call):
+        return getattr(self._disk, call)
+
+    def _is_directory(self, fd):
+        return stat.S_ISDIR(self._disk.fstat(fd).st_mode)
+
+
+class NoFileSync(_Calls):
+    def fsync(self, fd):
+        if self._is_directory(fd):
+            self._disk.fsync(fd)
+
+
+class NoDirectorySync(_Calls):
+    def fsync(self, fd):
+        if not self._is_directory(fd):
+            self._disk.fsync(fd)
+
+
+class ShortWrites(_Calls):
+    """Takes a write's word for it, as it were: what a write did not take is lost."""
+
+    def write(self, fd, data):
+        self._disk.write(fd, data)
+        return len(data)
+
+
+class SyncsAgain(_Calls):
+    """Does what failed once more, until it looks as if it had not."""
+
+    def fsync(self, fd):
+        try:
+            self._disk.fsync(fd)
+        except OSError:
+            self._disk.fsync(fd)
+
+
+class IgnoresDirectorySync(_Calls):
+    def fsync(self, fd):
+        if self._is_directory(fd):
+            with suppress(OSError):
+                self._disk.fsync(fd)
+        else:
+            self._disk.fsync(fd)
+
+
+class RenamesBeforeSync(DiskFiles):
+    def stage(self, data):
+        with patch.object(self, "_os", NoFileSync(self._os)):
+            return super().stage(data)
+
+    def publish(self, staged, name):
+        super().publish(staged, name)
+        fd = self._os.open(name, os.O_RDONLY, dir_fd=self._fd)
+        self._os.fsync(fd)
+        self._os.close(fd)
+
+
+class WritesInPlace(DiskFiles):
+    """Stages as it should, and then copies."""
+
+    def publish(self, staged, name):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        fd = self._os.open(name, flags, 0o600, dir_fd=self._fd)
+        self._os.write(fd, memoryview(self.read(staged)))
+        self._os.fsync(fd)
+        self._os.close(fd)
+        self.remove(staged)
+
+
+class SyncsTooEarly(DiskFiles):
+    """The directory before what is done in it."""
+
+    def stage(self, data):
+        staged = super().stage(data)
+        super().sync()
+        return staged
+
+    def sync(self):
+        pass
+
+
+class RemovalsUnsynced(DiskFiles):
+    """Syncs after a rename only: what is gone is gone, they say."""
+
+    has_published = False
+
+    def publish(self, staged, name):
+        self.has_published = True
+        super().publish(staged, name)
+
+    def sync(self):
+        if self.has_published:
+            super().sync()
+        self.has_published = False
+
+
+class LeavesStaged(DiskFiles):
+    """Does not take back what it could not finish."""
+
+    def stage(self, data):
+        with patch.object(self, "remove", lambda _name: None):
+            return super().stage(data)
+
+
+class NoSyncAtStart(DiskFiles):
+    """Believes what it finds."""
+
+    def _take(self, lock):
+        with patch.object(self, "sync"):
+            super()._take(lock)
+
+
+class ForgetsTheWay(DiskFiles):
+    """What is there is taken for durable."""
+
+    def __init__(self, directory, calls) -> None:
+        make_way = files._make_way  # noqa: SLF001
+
+        def make_missing(path, calls):
+            try:
+                calls.stat(path)
+            except FileNotFoundError:
+                make_way(path, calls)
+
+        with patch.object(files, "_make_way", make_missing):
+            super().__init__(directory, calls)
+
+
+class AnswersBeforeCommit(GroupCommit):
+    async def _durable(self, job):
+        self._queue.append(_Queued(job))
+        self._wake.set()
+
+
+def keys_taken_for_durable(found, key_file, random, calls):
+    """A key file that is there is used as it is."""
+    make = keyring._durable_key_file  # noqa: SLF001
+
+    def durable(path, key, random, calls):
+        if key is None:
+            return make(path, key, random, calls)
+        with patch.object(DiskFiles, "sync", lambda _self: None):
+            return make(path, key, random, calls)
+
+    with patch.object(keyring, "_durable_key_file", durable):
+        return keyring.load_or_create(found, key_file, random, calls)
+
+
+def keys_unsynced(found, key_file, random, calls):
+    """The keyring is durable, and the key that opens it need not be."""
+    with patch.object(DiskFiles, "sync", lambda _self: None):
+        keys = keyring.load_or_create(found, key_file, random, calls)
+    found.sync()
+    return keys
+
+
+def no_sweep(store):
+    with patch.object(DiskFiles, "remove", lambda _self, _name: None):
+        Store.prepare(store)
+
+
+def backwards(phases):
+    """What is new after what it replaces, and a use after what it was for."""
+    return phases[::-1]
+
+
+def in_one(phases):
+    """All with one sync."""
+    return [[change for phase in phases for change in phase]]
+
+
+CUT: Final = {
+    "no sync of files": ("write", Build(calls=NoFileSync)),
+    "no sync of the directory": ("write", Build(calls=NoDirectorySync)),
+    "no sync of a removal": ("unwrap", Build(files=RemovalsUnsynced)),
+    "renames before the sync": ("write", Build(files=RenamesBeforeSync)),
+    "writes in place": ("write", Build(files=WritesInPlace)),
+    "syncs before it renames": ("write", Build(files=SyncsTooEarly)),
+    "answers before the commit": ("unwrap", Build(commit=AnswersBeforeCommit)),
+    "removes before it creates": ("rewrap", Build(phases=backwards)),
+    "counts a use last": ("unwrap by a limited", Build(phases=backwards)),
+    "all phases with one sync": ("rewrap", Build(phases=in_one)),
+    "a use with what it is for": ("wrap by a limited", Build(phases=in_one)),
+    "no sweep": ("write", Build(prepare=no_sweep)),
+}
+FIRST_START: Final = {
+    "no sync of files": Build(calls=NoFileSync),
+    "no sync of directories": Build(calls=NoDirectorySync),
+    "keys unsynced": Build(keys=keys_unsynced),
+}
+KILLED: Final = {
+    "believes what it finds": ("unwrap", Build(files=NoSyncAtStart)),
+}
+KILLED_AT_FIRST_START: Final = {
+    "a key file that is not durable": Build(keys=keys_taken_for_durable),
+    "a way that is not durable": Build(files=ForgetsTheWay),
+}
+BAD_DISK: Final = {
+    "syncs again what failed": ("write", Build(calls=SyncsAgain), {}),
+    "no word of a directory that will not sync": ("write", Build(calls=IgnoresDirectorySync), {}),
+    "what was staged is left": ("write", Build(files=LeavesStaged), {}),
+    "a short write is taken for a whole one": ("write", Build(calls=ShortWrites), {"takes": 7}),
+}
