@@ -21,11 +21,11 @@ MAX_OLD_DEADLINES: Final = 1000
 POPPED_AT_ONCE: Final = 64
 """Of those, how many are taken out in one call: when many tokens go, their deadlines stay."""
 
-_Line: TypeAlias = tuple[Accessor | None, Timestamp | None, int, bool]
-"""Parent, deadline, uid, and whether it is a stub. A tuple of such is none of the garbage
-collector's business: it would stop the daemon for longer the more tokens there are."""
+_Line: TypeAlias = tuple[Accessor | None, Timestamp | None, int, bool, int]
+"""Parent, deadline, uid, whether it is a stub, and the term of its key. A tuple of such is none of
+the garbage collector's business: it would stop the daemon for longer the more tokens there are."""
 
-_UNKNOWN: Final[_Line] = (None, None, 0, False)
+_UNKNOWN: Final[_Line] = (None, None, 0, False, 0)
 
 
 class Index:
@@ -35,6 +35,8 @@ class Index:
         self._lines: dict[Accessor, _Line] = {}
         self._children: dict[Accessor, set[Accessor]] = {}
         self._by_uid: Counter[int] = Counter()
+        self.by_term: Counter[int] = Counter()
+        """How many files hang on each key term; stubs, too."""
         self._deadlines: list[tuple[Timestamp, Accessor]] = []
         self._lost: set[Accessor] = set()
         self._lost_in_turn: deque[Accessor] = deque()
@@ -51,14 +53,14 @@ class Index:
 
     def __iter__(self) -> Iterator[Accessor]:
         """The tokens; a stub is none."""
-        return (accessor for accessor, (_, _, _, is_stub) in self._lines.items() if not is_stub)
+        return (accessor for accessor, (_, _, _, is_stub, _) in self._lines.items() if not is_stub)
 
     def living(self, now: Timestamp) -> list[Accessor]:
         """The tokens that have not expired and whose ancestors have not, as far as is known."""
         verdicts: dict[Accessor, bool] = {}
         return [
             accessor
-            for accessor, (parent, expires_at, _, is_stub) in self._lines.items()
+            for accessor, (parent, expires_at, _, is_stub, _) in self._lines.items()
             if not is_stub
             and (expires_at is None or now < expires_at)
             and accessor not in self._lost
@@ -69,20 +71,25 @@ class Index:
         """How many tokens this uid had made that are still there."""
         return self._by_uid[uid]
 
-    def put(self, entry: TokenEntry) -> bool:
-        """Take note of a new or changed file; tells whether something is due sooner by that."""
+    def put(self, entry: TokenEntry, term: int = 0) -> bool:
+        """Take note of a new or changed file; tells whether something is due sooner by that.
+
+        ``term`` is that of the key which sealed it; 0 where nobody will ask.
+        """
         accessor = entry.accessor
         known = len(self._lost)
         before = self._lines.get(accessor)
         if before is not None:
             self._forget(accessor, before)
-        parent, expires_at, uid, is_stub = line = (
+        parent, expires_at, uid, is_stub, _ = line = (
             entry.parent,
             entry.expires_at,
             entry.creator.uid,
             entry.type is TokenType.STUB,
+            term,
         )
         self._lines[accessor] = line
+        self.by_term[term] += 1
         if is_stub:
             self._stubs.add(accessor)
             self._lost.discard(accessor)  # its parent may have gone meanwhile: it has none now
@@ -99,6 +106,14 @@ class Index:
             heappush(self._deadlines, (expires_at, accessor))
             self._sweep_deadlines()
         return is_nearer or len(self._lost) > known
+
+    def move(self, accessor: Accessor, term: int) -> None:
+        """Take note that a file, and nothing in it, hangs on another key term now."""
+        line = self._lines.get(accessor)
+        if line is not None:  # or it will be found so
+            self.by_term[line[4]] -= 1
+            self.by_term[term] += 1
+            self._lines[accessor] = (*line[:4], term)
 
     def remove(self, accessor: Accessor) -> bool:
         """Take note of a destroyed file; tells whether that makes others due."""
@@ -167,13 +182,13 @@ class Index:
     def _next_lost(self, at_most: int) -> list[Accessor]:
         """Some that have no parent; those named last time stand behind all others."""
         self._lost_in_turn.extend(each for each in self._lost_and_named if each in self._lost)
-        found: list[Accessor] = []
+        found: dict[Accessor, None] = {}  # one that was found, and lost again, stands here twice
         while self._lost_in_turn and len(found) < at_most:
             accessor = self._lost_in_turn.popleft()
             if accessor in self._lost:
-                found.append(accessor)
-        self._lost_and_named = found
-        return found
+                found[accessor] = None
+        self._lost_and_named = list(found)
+        return self._lost_and_named
 
     def _next_expiry(self) -> Timestamp | None:
         """The first deadline; where very many tokens are gone, it may be one of theirs."""
@@ -199,7 +214,7 @@ class Index:
         if verdict is not None:
             return verdict
         verdicts[parent] = False  # and so it stays for a line that has no end
-        above, expires_at, _, is_stub = self._lines.get(parent, _UNKNOWN)
+        above, expires_at, _, is_stub, _ = self._lines.get(parent, _UNKNOWN)
         verdict = is_stub or (
             parent not in self._lost
             and (expires_at is None or now < expires_at)
@@ -221,7 +236,8 @@ class Index:
             self._lose([accessor])
 
     def _forget(self, accessor: Accessor, line: _Line) -> None:
-        parent, _, uid, is_stub = line
+        parent, _, uid, is_stub, term = line
+        self.by_term[term] -= 1
         if is_stub:
             self._stubs.discard(accessor)
         else:

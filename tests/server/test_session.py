@@ -176,7 +176,7 @@ async def test_a_map_that_is_no_request_is_refused_and_the_connection_lives(stre
     ],
 )
 async def test_a_broken_frame_ends_the_connection_after_the_answers_before_it(
-    streams, broken, code
+    streams, broken, code, autojump_clock
 ):
     client, server = streams
     await client.stream.send_all(client.request("a") + broken + client.request("never"))

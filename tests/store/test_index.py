@@ -42,7 +42,7 @@ class IndexMachine(RuleBasedStateMachine):
     def put(self, name, parent, expires_at, uid, kind):
         entry = an_entry(
             name,
-            parent=None if parent is None else accessor(parent),
+            parent=None if parent is None or kind is TokenType.STUB else accessor(parent),
             expires_at=expires_at,
             creator=Creator(uid=uid, gid=1, pid=1),
             type=kind,
@@ -52,8 +52,11 @@ class IndexMachine(RuleBasedStateMachine):
         nearer = self.index.put(entry)
 
         self.entries[entry.accessor] = entry
+        if kind is TokenType.STUB:
+            self.lost.discard(entry.accessor)
         self.lose_lonely_stubs()
-        assert nearer or (self.next_expiry() >= self.told and self.lost == before)
+        # While something is lost already, nobody needs to be woken for more.
+        assert nearer or before or (self.next_expiry() >= self.told and not self.lost)
         if nearer:
             self.told = self.next_due()
 
