@@ -6,8 +6,9 @@ when the last one has ended nothing is left to commit.
 """
 
 import os
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,21 +18,23 @@ from uuid import UUID
 
 import trio
 
-from cubbyd import __version__
+from cubbyd import __version__, systemd
 from cubbyd.clock import Clock
 from cubbyd.core.creation import Bounds
+from cubbyd.crypto.keys import RootKeys
 from cubbyd.errors import RefusedError, StartError
 from cubbyd.hardening import Hardening, harden
 from cubbyd.logical.context import Logins, Rules
 from cubbyd.logical.router import Router
-from cubbyd.messages import Peer
+from cubbyd.messages import Peer, Request, Response
 from cubbyd.reaper import keep_index, reap
+from cubbyd.resealer import keep_terms
 from cubbyd.server import session
 from cubbyd.server.limits import Limits
 from cubbyd.server.peer import Access
 from cubbyd.server.protocol import Connect
 from cubbyd.server.socketfile import SocketFile
-from cubbyd.server.unix import Door, Doors
+from cubbyd.server.unix import Door, Doors, Listener
 from cubbyd.settings import Settings
 from cubbyd.store import keyring
 from cubbyd.store.commit import GroupCommit
@@ -40,17 +43,61 @@ from cubbyd.store.sealed_file import Random
 from cubbyd.store.store import Store
 from cubbyd.wire.connection import ServerConnection
 
+_LOOK_AGAIN_AFTER: Final = 60.0
+"""Seconds until the idle time is looked at again: a reload may have changed it."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+class _Desk:
+    """Where all sessions ask: the router of the rules that hold now."""
+
+    def __init__(self, make_router: Callable[[Rules], Router], settings: Settings) -> None:
+        self._make_router = make_router
+        self.follow(settings)
+
+    def follow(self, settings: Settings) -> None:
+        """From the next request on, go by these settings."""
+        self._router = self._make_router(rules(settings))
+
+    def answer(self, request: Request, encode: Callable[[Response], bytes]) -> Awaitable[bytes]:
+        return self._router.answer(request, encode)
+
+
+@dataclass(slots=True, kw_only=True)
 class Daemon:
     """A daemon that has its store and its socket, and is ready to serve."""
 
     settings: Settings
+    """Those that hold now."""
     commit: GroupCommit
     store: Store
     doors: Doors
     open_at: tuple[Door, ...]
     clock: Clock
+    hardening: Hardening
+    desk: _Desk
+    listens_at: tuple[str, ...]
+    """Where, in words: the main door first."""
+    is_activated: bool
+    """Whether systemd holds the main door's socket, and starts us again for who connects there."""
+
+    def follow(self, settings: Settings) -> None:
+        """Go by other settings: requests from the next one on, connections likewise."""
+        self.settings = settings
+        self.doors.access = _access(settings)
+        self.doors.limits = limits(settings, self.hardening)
+        self.desk.follow(settings)
+
+    async def wait_until_idle(self) -> None:
+        """Return when nobody has been here for ``idle_exit``, and let nobody in any more."""
+        while True:
+            if not (self.is_activated and self.settings.idle_exit):
+                await trio.sleep(_LOOK_AGAIN_AFTER)
+                continue
+            left = self.settings.idle_exit - self.doors.quiet_for()
+            if left <= 0:
+                self.doors.finish()  # at once: who comes now waits for the next daemon
+                return
+            await trio.sleep(min(left, _LOOK_AGAIN_AFTER))
 
     async def serve(
         self,
@@ -67,6 +114,7 @@ class Daemon:
             committing.start_soon(self.commit.run)
             async with trio.open_nursery() as keeping:
                 keeping.start_soon(keep_index, self.store)
+                keeping.start_soon(keep_terms, self.store.terms)
                 keeping.start_soon(reap, self.store, self.clock)
                 async with trio.open_nursery() as serving:
                     await serving.start(self.doors.serve, self.open_at)
@@ -80,9 +128,19 @@ class Daemon:
 
 @contextmanager
 def opened(
-    settings: Settings, *, clock: Clock = time.time, random: Random = os.urandom
+    settings: Settings,
+    *,
+    activated: Mapping[str, socket.socket] | None = None,
+    clock: Clock = time.time,
+    random: Random = os.urandom,
 ) -> Iterator[Daemon]:
     """Harden the process, take the store and the socket, and let go of both at the end.
+
+    Args:
+        settings: Where everything is, and what holds.
+        activated: Sockets from systemd, to serve at in place of those that the settings name.
+        clock: Wall time.
+        random: Draws bytes.
 
     Raises:
         StartError: One of them cannot be had; says why, and what to do.
@@ -90,20 +148,51 @@ def opened(
     hardening = harden(max_connections=settings.limits.max_connections)
     access = _access(settings)
     # The sockets first: a start that is refused there has made no store and no key.
-    with _listening(settings, access) as listeners, _directory(settings.store) as files:
-        keys = keyring.load_or_create(files, settings.key_file, random)
+    handed = systemd.by_door(activated or {}, _DOORS)
+    with (
+        _listening(settings, access, handed) as listeners,
+        _directory(settings.store) as files,
+    ):
+        keys = keyring.load_or_create(files, settings.key_file, random, now=clock())
         commit = GroupCommit(files)
         store = Store(files, keys, commit=commit, random=random)
         _prepare(store, settings)
-        router = Router(store, rules(settings), clock=clock, request_id=partial(_uuid, random))
+        make = partial(Router, store, clock=clock, request_id=partial(_uuid, random))
+        desk = _Desk(make, settings)
         yield Daemon(
             settings=settings,
             commit=commit,
             store=store,
             doors=Doors(access, limits(settings, hardening)),
-            open_at=tuple(_door(socket, language, router) for socket, language in listeners),
+            open_at=tuple(_door(each, desk) for each in listeners),
             clock=clock,
+            hardening=hardening,
+            desk=desk,
+            listens_at=tuple(each.words for each in listeners),
+            is_activated=_CBOR_DOOR in handed,
         )
+
+
+@contextmanager
+def opened_offline(settings: Settings) -> Iterator[tuple[DiskFiles, RootKeys]]:
+    """Harden the process, and take a store that is there, with its keys, to look at it.
+
+    Nothing is made, but for the lock file where it is missing.
+
+    Raises:
+        StartError: It cannot be had; says why, and what to do.
+    """
+    harden(max_connections=0)
+    if not settings.store.is_dir():
+        raise StartError(f"there is no store at {settings.store}; name it with --store")
+
+    with _directory(settings.store) as files:
+        if keyring.KEYRING_NAME not in files.names():  # or it would be made
+            raise StartError(
+                f"{settings.store} holds no keyring: it is no store, or the file was lost; "
+                "restore it from a copy of the store"
+            )
+        yield files, keyring.load_or_create(files, settings.key_file, os.urandom)
 
 
 @contextmanager
@@ -126,6 +215,12 @@ def _prepare(store: Store, settings: Settings) -> None:
         raise StartError(
             f"the store {settings.store} cannot be prepared: {error.strerror}"
         ) from None
+
+
+_CBOR_DOOR: Final = "cbor"
+_HTTP_DOOR: Final = "http"
+_DOORS: Final = (_CBOR_DOOR, _HTTP_DOOR)
+"""As ``FileDescriptorName=`` names them in a socket unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,31 +251,50 @@ def _http() -> _Language:
     return _Language(connect=HttpConnection, turn_away=turn_away)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    """A door's socket, and what is spoken there."""
+
+    listener: Listener
+    language: _Language
+    words: str
+
+
 @contextmanager
-def _listening(settings: Settings, access: Access) -> Iterator[list[tuple[SocketFile, _Language]]]:
-    """The sockets, each with what is spoken there."""
-    spoken = [(settings.socket, _CBOR)]
-    if settings.http_socket is not None:
-        spoken.append((settings.http_socket, _http()))
+def _listening(
+    settings: Settings, access: Access, handed: Mapping[str, socket.socket]
+) -> Iterator[list[_Open]]:
+    """The sockets: systemd's, or files of our own."""
+    paths = {_CBOR_DOOR: settings.socket, _HTTP_DOOR: settings.http_socket}
     with ExitStack() as stack:
-        yield [
-            (stack.enter_context(SocketFile(path, for_others=access.admits_others)), language)
-            for path, language in spoken
-        ]
+        found = []
+        for name, path in paths.items():
+            listener: Listener
+            if name in handed:
+                listener = stack.enter_context(closing(handed[name]))
+                place = systemd.address(handed[name])
+            elif path is not None:
+                listener = stack.enter_context(SocketFile(path, for_others=access.admits_others))
+                place = path
+            else:
+                continue
+            language, words = (_CBOR, "") if name == _CBOR_DOOR else (_http(), " (HTTP)")
+            found.append(_Open(listener=listener, language=language, words=f"{place}{words}"))
+        yield found
 
 
-def _door(listener: SocketFile, language: _Language, router: Router) -> Door:
+def _door(opening: _Open, desk: _Desk) -> Door:
     return Door(
-        listener=listener,
-        serve=partial(_serve, router, language.connect),
-        turn_away=language.turn_away,
+        listener=opening.listener,
+        serve=partial(_serve, desk, opening.language.connect),
+        turn_away=opening.language.turn_away,
     )
 
 
 async def _serve(
-    router: Router, connect: Connect, stream: trio.SocketStream, peer: Peer, limits: Limits
+    desk: _Desk, connect: Connect, stream: trio.SocketStream, peer: Peer, limits: Limits
 ) -> None:
-    await session.serve(stream, peer, answer=router.answer, limits=limits, connect=connect)
+    await session.serve(stream, peer, answer=desk.answer, limits=limits, connect=connect)
 
 
 def rules(settings: Settings) -> Rules:

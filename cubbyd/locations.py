@@ -60,6 +60,13 @@ def user_config_file() -> Path:
     return _user_config() / "cubbyd.toml"
 
 
+def user_units() -> Path:
+    """Where a user's own systemd units lie (systemd.unit(5))."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - see the module's first lines
+
+    return _at_home(lambda _: user_config_path()) / "systemd" / "user"
+
+
 def _user_config() -> Path:
     from platformdirs import user_config_path  # noqa: PLC0415 - see the module's first lines
 

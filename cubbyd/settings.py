@@ -150,7 +150,10 @@ class Settings:
     owner_needs_token: bool = _set(default=False, kind=Plain.FLAG)
     """Whether owners without a token may do no more than guests."""
     stop_timeout: float = _set(10.0, Duration(0, HOUR))
-    """For requests in flight to finish when the daemon is told to stop; systemd waits 90 s."""
+    """For requests in flight to finish when the daemon is told to stop; our units wait 20 s."""
+    idle_exit: float = _set(0.0, Duration(0, 7 * DAY))
+    """Without connections, until the daemon ends; 0 is never. Heeded only where systemd has opened
+    the socket, and starts the daemon again when somebody connects."""
     access: AccessSettings = field(default_factory=AccessSettings)
     login: LoginSettings = field(default_factory=LoginSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

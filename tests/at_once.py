@@ -17,6 +17,9 @@ class CommitAtOnce:
     def check_settled(self, _name) -> None:
         """Nothing is ever in flight."""
 
+    async def settle(self) -> None:
+        """As before."""
+
     async def carry_out(self, phases, on_durable) -> None:
         for number, job in enumerate(phases):
             assert apply(self.files, [job]) == [None]

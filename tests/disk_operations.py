@@ -14,9 +14,10 @@ from disk_scene import EARLIER, LATER, NOW, POLICY, Scene
 from house import House
 from trio.testing import wait_all_tasks_blocked
 
-from cubbyd.errors import PermissionDeniedError
+from cubbyd.errors import PermissionDeniedError, RefusedError, StoreError
 from cubbyd.messages import Response
 from cubbyd.reaper import build_index, reap
+from cubbyd.resealer import reseal_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,32 @@ async def _tidy(house, _scene):
     return answer
 
 
+async def _rotate_and_reseal(house, _scene):
+    """Every file is written, of tokens, stubs and policies, and the older terms go."""
+    for _ in range(2):
+        await house.owner.ask("write", ROTATE)
+    if await reseal_all(house.store.terms):  # it is not so on a disk that will not
+        assert min(house.store.terms.keys.terms) > 2
+
+
+async def _rotate_and_write(house, scene):
+    """Both with one sync: what is written must not need the new key yet."""
+    problems = []
+
+    async def one(name):
+        try:
+            await OPERATIONS[name].act(house, scene)
+        except (RefusedError, StoreError) as error:
+            problems.append(error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one, "rotate")
+        nursery.start_soon(one, "write")
+    for problem in problems:
+        raise problem
+
+
+ROTATE = "sys/rotate"
 UNWRAP, REWRAP = "sys/wrapping/unwrap", "sys/wrapping/rewrap"
 CREATE, REVOKE = "auth/token/create", "auth/token/revoke"
 POLICY_PATH = "sys/policies/acl/"
@@ -205,5 +232,9 @@ OPERATIONS: Final = {
         changes="limited mine",
         between=["limited"],
     ),
-    # A rotation of keys goes here once there is one; it changes no fact.
+    # keys: which of them seals a file is nothing that clients see
+    "rotate": asked("write", ROTATE),
+    "rotate by a limited": asked("write", ROTATE, token="limited", changes="limited"),
+    "rotate twice and reseal": _operation(_rotate_and_reseal),
+    "rotate and write": _operation(_rotate_and_write, "caller"),
 }

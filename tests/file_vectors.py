@@ -187,7 +187,10 @@ def bad(random):
 
 def shown(keys):
     terms = {str(term): key.reveal().hex() for term, key in keys.terms.items()}
-    return {"accessor_key": keys.accessor_key.reveal().hex(), "terms": terms}
+    shown = {"accessor_key": keys.accessor_key.reveal().hex(), "terms": terms}
+    if keys.installed_at:
+        shown["installed_at"] = {str(term): at for term, at in keys.installed_at.items()}
+    return shown
 
 
 def keyrings(random):
@@ -195,6 +198,8 @@ def keyrings(random):
     file = keyring.encode(KEYS, WRAPPING_KEY, random)
     keys = shown(KEYS)
     flipped = file[:-1] + bytes([file[-1] ^ 1])
+    timely = replace(KEYS, installed_at={1: EPOCH, 2: EPOCH + 0.5})
+    timed = keyring.encode(timely, WRAPPING_KEY, random)
     cases = [
         ("two terms", "After a rotation.", WRAPPING_KEY, file, keys),
         ("other key", "Another store's key file.", TERM_1, file, None),
@@ -202,6 +207,7 @@ def keyrings(random):
         ("cut", "One byte less.", WRAPPING_KEY, file[:-1], None),
         ("version", "A newer format.", WRAPPING_KEY, file[:9] + b"\2" + file[10:], None),
         ("empty", "Nothing.", WRAPPING_KEY, b"", None),
+        ("times", "When terms were added.", WRAPPING_KEY, timed, shown(timely)),
     ]
     for name, why, key, data, expect in cases:
         frozen = {"key": key.reveal().hex(), "file": data.hex(), "expect": expect}

@@ -24,7 +24,10 @@ from cubbyd.store.commit import GroupCommit
 from cubbyd.store.store import Store
 
 KEYS = RootKeys(
-    accessor_key=Secret(b"accessor key, of 32 bytes length"), terms={1: Secret(b"r" * 32)}
+    accessor_key=Secret(b"accessor key, of 32 bytes length"),
+    terms={1: Secret(b"r" * 32)},
+    installed_at={1: EPOCH},
+    wrapping_key=Secret(b"w" * 32),
 )
 RULES = Rules(version="1.2.3")
 

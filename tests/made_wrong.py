@@ -159,6 +159,18 @@ class AnswersBeforeCommit(GroupCommit):
         self._wake.set()
 
 
+class KeysBeforeTheirRing(GroupCommit):
+    """Seals under a new key while the keyring that has it is still on its way to the disk."""
+
+    async def carry_out(self, phases, on_durable):
+        changed = [change.name for job in phases for change in job]
+        if changed != [keyring.KEYRING_NAME]:
+            await super().carry_out(phases, on_durable)
+            return
+        on_durable(0)
+        await super().carry_out(phases, lambda _: None)
+
+
 def keys_taken_for_durable(found, key_file, random, calls):
     """A key file that is there is used as it is."""
     make = keyring._durable_key_file  # noqa: SLF001
@@ -186,6 +198,20 @@ def no_sweep(store):
         Store.prepare(store)
 
 
+def drops_old_keys_first(store):
+    """Has them in memory, where the files are moved over with them."""
+    Store.prepare(store)
+    terms, names = store.terms, store.terms.names
+
+    async def drop_and_list():
+        keys = terms.keys
+        await terms.retire(before=keys.term)
+        terms.keys = keys
+        return await names()
+
+    terms.names = drop_and_list
+
+
 def backwards(phases):
     """What is new after what it replaces, and a use after what it was for."""
     return phases[::-1]
@@ -209,6 +235,11 @@ CUT: Final = {
     "all phases with one sync": ("rewrap", Build(phases=in_one)),
     "a use with what it is for": ("wrap by a limited", Build(phases=in_one)),
     "no sweep": ("write", Build(prepare=no_sweep)),
+    "a key before its keyring": ("rotate and write", Build(commit=KeysBeforeTheirRing)),
+    "a key that files need goes": (
+        "rotate twice and reseal",
+        Build(prepare=drops_old_keys_first),
+    ),
 }
 FIRST_START: Final = {
     "no sync of files": Build(calls=NoFileSync),

@@ -13,7 +13,11 @@ from cubbyd.secret import Secret
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.store import Store
 
-KEYS = RootKeys(accessor_key=Secret(b"a" * 32), terms={1: Secret(b"1" * 32)})
+KEYS = RootKeys(
+    accessor_key=Secret(b"a" * 32),
+    terms={1: Secret(b"1" * 32)},
+    wrapping_key=Secret(b"w" * 32),
+)
 
 
 class StoreHouse:

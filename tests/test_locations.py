@@ -63,7 +63,9 @@ def test_the_key_lies_outside_the_store(tmp_path):
 def test_a_socket_path_must_fit_the_systems_limit(tmp_path):
     short = tmp_path.parents[-1] / ("x" * (locations.MAX_SOCKET_PATH_BYTES - 1))
     locations.check_socket_path(short)
-    with pytest.raises(ValueError, match=r"has 108 bytes, and the system's limit is 107; name a shorter one"):
+    with pytest.raises(
+        ValueError, match=r"has 108 bytes, and the system's limit is 107; name a shorter one"
+    ):
         locations.check_socket_path(short.with_name(short.name + "x"))
 
 

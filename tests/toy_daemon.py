@@ -74,6 +74,7 @@ class Toy:
         self.policies = {"default": "{}"}
         self._numbers = count(1)
         self.is_sealed = False
+        self.terms = 1
 
     def handle(self, request: Request) -> Response:
         if request.path.startswith("sys/wrapping/"):
@@ -115,6 +116,19 @@ class Toy:
                 return self._random(request.data or {})
             case [name] if name.startswith("capabilities"):
                 return self._capabilities(request)
+            case ["rotate"]:
+                self.terms += 1
+                return Response(request_id="r")
+            case ["key-status"]:
+                files = {str(term): 0 for term in range(1, self.terms)}
+                files[str(self.terms)] = 3
+                data = {
+                    "term": self.terms,
+                    "install_time": "2026-11-22T01:17:41.500000Z",
+                    "encryptions": 3,
+                    "files": files,
+                }
+                return Response(request_id="r", data=data)
         data = {"sealed": self.is_sealed, "version": "1.0", "t": 1}
         return Response(request_id="r", data=data)
 

@@ -29,6 +29,8 @@ COMMANDS = {
     "policy": "cubbyd.cli.policies:policy",
     "random": "cubbyd.cli.tools:random",
     "status": "cubbyd.cli.status:status",
+    "rotate": "cubbyd.cli.keys:rotate",
+    "key-status": "cubbyd.cli.keys:key_status",
 }
 """Where each command lives, in the order in which people meet them."""
 

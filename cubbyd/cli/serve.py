@@ -1,18 +1,23 @@
 """``cubbyd``: the daemon's command line, and the only ``trio.run`` of the daemon."""
 
 import logging
-import signal
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
 import trio
 
-from cubbyd import __version__, config, daemon
+from cubbyd import config, daemon, journal, systemd
+from cubbyd.cli import service, store_options
+from cubbyd.cli.fsck import fsck
+from cubbyd.cli.install_units import install_units
 from cubbyd.errors import StartError, StoreError
 from cubbyd.settings import LOG_LEVELS
+
+_log = logging.getLogger("cubbyd")
 
 _EPILOG = """\b
 Without any option it serves the user who starts it:
@@ -20,35 +25,37 @@ Without any option it serves the user who starts it:
   cubbyd --config /etc/cubbyd/cubbyd.toml settings from a file
 
 Every option is also a setting in the configuration file; options win.
-Exit status: 0 stopped as asked, 1 could not start or had to stop, 2 usage.
+SIGHUP has it read anew: docs/configuration.md says what then holds at once.
+Exit status: 0 stopped as asked, 1 could not start or had to stop, 2 usage;
+of its commands, see for example: cubbyd fsck --help
 """
 
 
-def _as_path(_: click.Context, parameter: click.Parameter, text: str | None) -> Path | None:
-    """A path that says something: an unset variable must not come to mean this directory."""
-    if text == "":
-        raise click.BadParameter("it is empty", param=parameter)
-    return None if text is None else Path(text)
-
-
-@click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--socket", metavar="PATH", callback=_as_path, help="Where to listen.")
+@click.group(
+    epilog=_EPILOG,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--socket", metavar="PATH", callback=store_options.as_path, help="Where to listen.")
 @click.option(
     "--http-socket",
     metavar="PATH",
-    callback=_as_path,
+    callback=store_options.as_path,
     help="Where to listen for bao, vault, hvac and curl as well (needs cubbyd[http]).",
 )
-@click.option("--store", metavar="PATH", callback=_as_path, help="The directory of sealed files.")
+@store_options.store
 @click.option(
-    "--key-file", metavar="PATH", callback=_as_path, help="The key file; made at the first start."
+    "--key-file",
+    metavar="PATH",
+    callback=store_options.as_path,
+    help="The key file; made at the first start.",
 )
-@click.option(
-    "--config", "file", metavar="PATH", callback=_as_path, help="The configuration file (TOML)."
-)
+@store_options.config
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to tell on stderr.")
 @click.version_option(package_name="cubbyd")
+@click.pass_context
 def main(  # noqa: PLR0913 - one parameter for each option
+    context: click.Context,
     *,
     socket: Path | None,
     http_socket: Path | None,
@@ -57,7 +64,9 @@ def main(  # noqa: PLR0913 - one parameter for each option
     file: Path | None,
     log_level: str | None,
 ) -> None:
-    """Serve cubbyholes and wrapping tokens on a Unix socket, until SIGTERM, SIGINT or SIGHUP."""
+    """Serve cubbyholes and wrapping tokens on a Unix socket, until SIGTERM or SIGINT."""
+    if context.invoked_subcommand is not None:
+        return
     overrides = {
         "socket": socket,
         "http_socket": http_socket,
@@ -66,44 +75,25 @@ def main(  # noqa: PLR0913 - one parameter for each option
         "log_level": log_level,
     }
     problems: list[str] = []
+    journal.set_up(os.environ)
     try:
-        settings = config.load(file, overrides=overrides)
-        logging.basicConfig(
-            level=settings.log_level.upper(), stream=sys.stderr, format="cubbyd: %(message)s"
-        )
-        with daemon.opened(settings) as opened:
-            trio.run(_run, opened)
+        activated = systemd.activated_sockets(os.environ)
+        load = partial(config.load, file, overrides=overrides)
+        settings = load()
+        journal.set_level(settings.log_level)
+        with daemon.opened(settings, activated=activated) as opened:
+            trio.run(service.run, opened, load, systemd.Notifier(os.environ))
     except* (StartError, StoreError) as found:
         # Every task that waited for the disk raises the same.
-        problems = list(dict.fromkeys(f"cubbyd: {problem}" for problem in _leaves(found)))
+        problems = list(dict.fromkeys(map(str, _leaves(found))))
     if problems:
-        click.echo("\n".join(problems), err=True)
+        for problem in problems:
+            _log.error("%s", problem)
         sys.exit(1)
 
 
-async def _run(opened: daemon.Daemon) -> None:
-    stop = trio.Event()
-    async with trio.open_nursery() as listening:
-        await listening.start(_stop_on_signal, stop)
-        async with trio.open_nursery() as serving:
-            await serving.start(opened.serve, stop)
-            settings = opened.settings
-            with suppress(OSError):  # nobody has to listen to what we say
-                also = f" and {settings.http_socket} (HTTP)" if settings.http_socket else ""
-                click.echo(
-                    f"cubbyd {__version__} listens at {settings.socket}{also}, "
-                    f"store {settings.store}"
-                )
-        listening.cancel_scope.cancel()
-
-
-async def _stop_on_signal(
-    stop: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        task_status.started()
-        async for _ in signals:
-            stop.set()
+main.add_command(fsck)
+main.add_command(install_units)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

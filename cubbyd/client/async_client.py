@@ -253,3 +253,11 @@ class AsyncClient:
     async def health(self) -> Map:
         """See ``calls.health``."""
         return await self.perform(calls.health())
+
+    async def rotate(self) -> None:
+        """See ``calls.rotate``."""
+        await self.perform(calls.rotate())
+
+    async def key_status(self) -> Map:
+        """See ``calls.key_status``."""
+        return await self.perform(calls.key_status())

@@ -273,3 +273,11 @@ class Client:
     def health(self) -> Map:
         """See ``calls.health``."""
         return self.perform(calls.health())
+
+    def rotate(self) -> None:
+        """See ``calls.rotate``."""
+        self.perform(calls.rotate())
+
+    def key_status(self) -> Map:
+        """See ``calls.key_status``."""
+        return self.perform(calls.key_status())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
+from cubbyd.clock import Timestamp
 from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry
 from cubbyd.secret import Secret
@@ -58,8 +59,16 @@ class Tidy:
     """Look at every file again, behind the requests, for what is dead and nobody met."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotate:
+    """Add a key term: what is written from then on is sealed under this key."""
+
+    key: Secret
+    at: Timestamp
+
+
 TokenChange: TypeAlias = Put | Remove
-Change: TypeAlias = TokenChange | PutPolicy | RemovePolicy | Tidy
+Change: TypeAlias = TokenChange | PutPolicy | RemovePolicy | Tidy | Rotate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,11 @@ stands between a key and its use; each key has one use.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Self
 
+from cubbyd.clock import Timestamp
 from cubbyd.secret import Secret
 
 KEY_BYTES: Final = 32
@@ -29,11 +30,30 @@ class RootKeys:
 
     accessor_key: Secret
     terms: Mapping[int, Secret]
+    installed_at: Mapping[int, Timestamp] = field(default_factory=dict)
+    """When a term was added; those of which it is not known are not in it."""
+    wrapping_key: Secret | None = field(default=None, compare=False)
+    """What opens the keyring, to write it anew with; no part of what is in it. None where nobody
+    ever will."""
 
     @property
     def term(self) -> int:
         """The term under which new metadata is sealed."""
         return max(self.terms)
+
+    def with_term(self, key: Secret, *, now: Timestamp) -> Self:
+        """These keys and one more, under which new metadata is sealed; no number comes twice."""
+        term = self.term + 1
+        terms, installed_at = {**self.terms, term: key}, {**self.installed_at, term: now}
+        return replace(self, terms=terms, installed_at=installed_at)
+
+    def since(self, first: int) -> Self:
+        """These keys without the terms before this one."""
+        return replace(
+            self,
+            terms={term: key for term, key in self.terms.items() if term >= first},
+            installed_at={term: at for term, at in self.installed_at.items() if term >= first},
+        )
 
     def accessor(self, token: Secret) -> str:
         """The accessor of a token: 32 hex digits."""

@@ -1,11 +1,19 @@
 """sys/*: how the daemon is, and where response wrapping lives."""
 
-from cubbyd.core.outcome import Outcome
+from typing import Final
+
+from cubbyd.clock import rfc3339
+from cubbyd.core.outcome import Outcome, Rotate
+from cubbyd.crypto.keys import KEY_BYTES
 from cubbyd.errors import InvalidRequestError
 from cubbyd.logical import wrapping
 from cubbyd.logical.context import Context, Handler, Route
 from cubbyd.messages import Operation, Response
+from cubbyd.secret import Secret
 from cubbyd.value import Map
+
+_NEVER: Final = "0001-01-01T00:00:00Z"
+"""What Go takes for no time at all; its clients insist on one."""
 
 
 def seal_status(context: Context) -> Outcome[Response | None]:
@@ -52,6 +60,25 @@ def seal(_: Context) -> Outcome[Response | None]:
     )
 
 
+def rotate(context: Context) -> Outcome[Response | None]:
+    """Add a key term; files move over to it behind the requests."""
+    key = Secret(context.tokens.records.random(KEY_BYTES))
+    return Outcome(reply=None, changes=(Rotate(key=key, at=context.now),))
+
+
+def key_status(context: Context) -> Outcome[Response | None]:
+    """Which key seals what is written, and how many files hang on which."""
+    status = context.tokens.records.key_status()
+    files: Map = {str(term): files for term, files in status.files.items()}
+    data: Map = {
+        "term": status.term,
+        "install_time": _NEVER if status.installed_at is None else rfc3339(status.installed_at),
+        "encryptions": status.encryptions,
+        "files": files,
+    }
+    return Outcome(reply=Response(data=data))
+
+
 def init(_: Context) -> Outcome[Response | None]:
     """A daemon that runs has made its keys: it is never without. Clients of OpenBao ask."""
     return Outcome(reply=Response(data={"initialized": True}))
@@ -62,6 +89,8 @@ def _open_to_all(handler: Handler) -> Route:
     return Route(handlers={Operation.READ: handler}, needs_caller=False, is_logical=False)
 
 
+_ROTATE: Final = Route(handlers={Operation.WRITE: rotate}, fields=(), needs_sudo=True)
+
 ROUTES = {
     "sys/wrapping/wrap": wrapping.WRAP,
     "sys/wrapping/lookup": wrapping.LOOKUP,
@@ -71,5 +100,8 @@ ROUTES = {
     "sys/health": _open_to_all(health),
     "sys/leader": _open_to_all(leader),
     "sys/init": _open_to_all(init),
+    "sys/rotate": _ROTATE,
+    "sys/rotate/keyring": _ROTATE,  # what OpenBao's own client asks for
+    "sys/key-status": Route(handlers={Operation.READ: key_status}, fields=()),
     "sys/seal": Route(handlers={Operation.WRITE: seal}, fields=(), needs_sudo=True),
 }

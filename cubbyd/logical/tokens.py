@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cubbyd.clock import Timestamp
+from cubbyd.core.key_status import KeyStatus
 from cubbyd.core.outcome import Remove
 from cubbyd.core.policy import Policy
 from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry, TokenType
@@ -65,6 +66,10 @@ class Records(Protocol):
     @property
     def is_tidying(self) -> bool:
         """Whether every file is being looked at."""
+        ...
+
+    def key_status(self) -> KeyStatus:
+        """What is told of the store's keys."""
         ...
 
     def random(self, size: int) -> bytes:

@@ -16,6 +16,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Protocol
 
 import trio
@@ -34,6 +35,10 @@ FAREWELL_SECONDS: Final = 1.0
 it has just connected, or while it sends its request, tells its user that instead."""
 MAX_FAREWELLS: Final = 32
 """Of these at once; who comes on top of them may miss it. They cost descriptors, but no place."""
+
+FIRST_WORD_SECONDS: Final = 0.5
+"""For somebody who came just before the end to ask something: it was let in, so it is served.
+A restart then refuses nobody; who comes later waits in the socket, where that is systemd's."""
 
 _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 _GONE = {errno.EAGAIN, errno.ECONNABORTED, errno.EINTR}
@@ -63,6 +68,14 @@ class Door:
     """What to send to somebody who is not let in."""
 
 
+class _Visit:
+    """One connection."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.has_ended = trio.Event()
+
+
 class Doors:
     """All doors of the daemon, and everybody who came through them."""
 
@@ -72,14 +85,21 @@ class Doors:
         self.limits = limits
         """Likewise."""
         self._census = Census()
-        self._inside: set[trio.SocketStream] = set()
+        self._inside: dict[trio.SocketStream, _Visit] = {}
         self._leaving = 0
         self._accepting = trio.CancelScope()
+        self._emptied_at: float | None = None
 
     @property
     def connections(self) -> int:
         """Open now."""
         return self._census.total
+
+    def quiet_for(self) -> float:
+        """Seconds since the last connection ended, or we began; 0 while there is one."""
+        if self._inside or self._emptied_at is None:
+            return 0.0
+        return trio.current_time() - self._emptied_at
 
     async def serve(
         self,
@@ -93,6 +113,7 @@ class Doors:
             StoreError: A session found that the daemon must stop. In a group, as nurseries do.
             OSError: A listener is broken.
         """
+        self._emptied_at = trio.current_time()
         async with trio.open_nursery() as sessions:
             try:
                 with self._accepting:
@@ -103,17 +124,27 @@ class Doors:
             finally:
                 for door in doors:
                     door.listener.close()
+            await self._hear_out()
 
     def finish(self) -> None:
         """Let nobody in any more, and let those inside finish what they have asked for.
 
         Ending the reading side draws the line in the kernel: what a client has sent so far is still
-        read and answered, what it tries to send later fails at the client.
+        read and answered, what it tries to send later fails at the client. For those who have just
+        come it is drawn a moment later.
         """
         self._accepting.cancel()
-        for stream in self._inside:
-            with suppress(OSError):
-                stream.socket.shutdown(socket.SHUT_RD)
+        young = trio.current_time() - FIRST_WORD_SECONDS
+        for stream, visit in self._inside.items():
+            if visit.since < young:
+                _end_reading(stream)
+
+    async def _hear_out(self) -> None:
+        for stream, visit in [*self._inside.items()]:
+            with trio.move_on_at(visit.since + FIRST_WORD_SECONDS):
+                await visit.has_ended.wait()
+            if not visit.has_ended.is_set():
+                _end_reading(stream)
 
     async def _accept(self, door: Door, sessions: trio.Nursery) -> None:
         while True:
@@ -142,7 +173,7 @@ class Doors:
             sock.close()
         else:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-            self._inside.add(stream)
+            self._inside[stream] = _Visit(trio.current_time())
             sessions.start_soon(self._session, door, stream, peer)
 
     def _turn_away(self, sock: socket.socket, words: bytes, sessions: trio.Nursery) -> None:
@@ -159,15 +190,14 @@ class Doors:
             sock.close()
 
     async def _see_off(self, stream: trio.SocketStream) -> None:
-        self._inside.add(stream)
+        self._inside[stream] = _Visit(-inf)  # it is not to be heard, only to read
         try:
             with trio.move_on_after(FAREWELL_SECONDS), suppress(trio.BrokenResourceError):
                 while await stream.receive_some(4096):
                     pass
         finally:
-            self._inside.discard(stream)
+            self._forget(stream)
             self._leaving -= 1
-            stream.socket.close()
 
     def _let_in(self, sock: socket.socket, known: Credentials) -> Peer:
         """Raises PermissionDeniedError for a stranger and BusyError when it is too full."""
@@ -191,6 +221,15 @@ class Doors:
         except Exception as error:  # noqa: BLE001 - it ends this session, and no other
             report_bug(error)
         finally:
-            self._inside.discard(stream)
+            self._forget(stream)
             self._census.leave(peer.uid)
-            stream.socket.close()
+
+    def _forget(self, stream: trio.SocketStream) -> None:
+        self._inside.pop(stream).has_ended.set()
+        self._emptied_at = trio.current_time()
+        stream.socket.close()
+
+
+def _end_reading(stream: trio.SocketStream) -> None:
+    with suppress(OSError):
+        stream.socket.shutdown(socket.SHUT_RD)

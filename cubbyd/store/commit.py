@@ -98,6 +98,11 @@ class GroupCommit:
         if settled is not None:
             raise InFlightError(settled)
 
+    async def settle(self) -> None:
+        """Return once every change that is in flight now is durable, or was refused."""
+        for settled in set(self._in_flight.values()):
+            await settled.wait()
+
     async def carry_out(self, phases: Sequence[Job], on_durable: Callable[[int], None]) -> None:
         """Do one phase after the other, each durable before the next begins.
 

@@ -20,6 +20,8 @@ from cubbyd.errors import IntegrityError, StartError
 STAGED_PREFIX: Final = "staged-"
 """What a temporary name begins with; no other name in the directory does."""
 LOCK_NAME: Final = "lock"
+QUARANTINE_PREFIX: Final = "quarantine-"
+"""What a directory of files moved aside is called; a time follows. The daemon passes it over."""
 MAX_FILE_BYTES: Final = 128 * 1024 * 1024
 """What is read of a file: well above the largest that we write, a wrapped answer of 64 MiB with its
 padding. What is longer is none of ours, and must not fill the memory."""

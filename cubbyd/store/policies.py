@@ -1,6 +1,7 @@
 """All policies, in memory: they are few, every request asks for them, and none is a secret."""
 
 import logging
+from collections import Counter
 from typing import Final
 
 from cubbyd.core.policy import Policy
@@ -9,6 +10,7 @@ from cubbyd.errors import IntegrityError, RefusedError
 from cubbyd.store import policy_record
 from cubbyd.store.batch import refused
 from cubbyd.store.files import Files
+from cubbyd.store.sealed_file import term_of
 
 LOCK: Final = "policies"
 """The name under which all policies' files are in flight together: a change acts on all requests
@@ -23,6 +25,7 @@ class Policies:
     def __init__(self, keys: RootKeys) -> None:
         self._keys = keys
         self._by_name: dict[str, Policy] = {}
+        self._terms: dict[str, int] = {}
         self._damaged: dict[str, RefusedError] = {}
         self.version = 0
         """Another number after each change."""
@@ -47,6 +50,7 @@ class Policies:
                 self._spoil(name, error)
             else:
                 self._by_name[policy.name] = policy
+                self._terms[name] = term_of(file or b"")
 
     def get(self, name: str) -> Policy | None:
         """A policy that somebody wrote, or None.
@@ -65,15 +69,26 @@ class Policies:
         """Those that somebody wrote, sorted."""
         return sorted(self._by_name)
 
-    def put(self, policy: Policy) -> None:
-        """Take note of a policy that is durable now."""
+    def by_term(self) -> Counter[int]:
+        """How many files hang on each key term; those that do not open do not count."""
+        return Counter(self._terms.values())
+
+    def move(self, file_name: str, term: int) -> None:
+        """Take note that a policy's file, and nothing in it, is durable under another term now."""
+        self._terms[file_name] = term
+
+    def put(self, policy: Policy, term: int) -> None:
+        """Take note of a policy that is durable now, sealed under this term."""
         self._by_name[policy.name] = policy
+        self._terms[policy_record.file_name(policy.name, self._keys)] = term
         self.version += 1
 
     def remove(self, name: str) -> None:
         """Take note of a policy that is durably gone."""
+        file_name = policy_record.file_name(name, self._keys)
         self._by_name.pop(name, None)
-        self._damaged.pop(policy_record.file_name(name, self._keys), None)
+        self._terms.pop(file_name, None)
+        self._damaged.pop(file_name, None)
         self.version += 1
 
     def _spoil(self, name: str, problem: RefusedError) -> None:

@@ -31,9 +31,14 @@ def file_name(name: str, keys: RootKeys) -> str:
     return PREFIX + digest.hexdigest()
 
 
+def digits(file_name: str) -> str:
+    """What a policy's file name says after its beginning: what its seal is bound to."""
+    return file_name.removeprefix(PREFIX)
+
+
 def is_file_name(name: str) -> bool:
     """Whether a name has the form of a policy's file's; a copy beside it, say, has not."""
-    return name.startswith(PREFIX) and is_accessor(name.removeprefix(PREFIX))
+    return name.startswith(PREFIX) and is_accessor(digits(name))
 
 
 def encode(policy: Policy, keys: RootKeys, random: Random) -> bytes:
@@ -45,7 +50,7 @@ def encode(policy: Policy, keys: RootKeys, random: Random) -> bytes:
         "version": policy.version,
         "modified_at": policy.modified_at,
     }
-    name = file_name(policy.name, keys).removeprefix(PREFIX)
+    name = digits(file_name(policy.name, keys))
     return seal_file(codec.encode(fields), Section.POLICY, name, keys=keys, random=random)
 
 
@@ -57,7 +62,7 @@ def decode(file: bytes, name: str, keys: RootKeys) -> Policy:
         IntegrityError: It is a policy whose file has another name.
         UnknownFormatError: It is of another format version, or of a term that the keyring lacks.
     """
-    opened = open_file(file, Section.POLICY, name.removeprefix(PREFIX), keys=keys)
+    opened = open_file(file, Section.POLICY, digits(name), keys=keys)
     if opened.rest:
         raise SealBrokenError("a policy's file is longer than its header says")
     try:

@@ -89,6 +89,21 @@ def open_file(file: bytes, section: Section, name: str, *, keys: RootKeys) -> Op
     return Opened(term, plaintext, file[end:])
 
 
+def reseal(file: bytes, section: Section, name: str, *, keys: RootKeys, random: Random) -> bytes:
+    """The same file, its first section sealed under the newest term; what follows is as it was.
+
+    Raises:
+        SealBrokenError, UnknownFormatError: As ``open_file``.
+    """
+    opened = open_file(file, section, name, keys=keys)
+    return seal_file(opened.plaintext, section, name, keys=keys, random=random) + opened.rest
+
+
+def term_of(file: bytes) -> int:
+    """The term that sealed a file's first section, where that is known to open."""
+    return int(_HEADER.unpack_from(file)[2])
+
+
 def with_our_header(file: bytes, term: int) -> bytes:
     """The same file, as if of our format version and of this term.
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Final, assert_never
 
 from cubbyd.clock import Timestamp
-from cubbyd.core.outcome import Change, Put, PutPolicy, Remove, RemovePolicy, Tidy
+from cubbyd.core.key_status import KeyStatus
+from cubbyd.core.outcome import Change, Put, PutPolicy, Remove, RemovePolicy, Rotate, Tidy
 from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry, TokenType, is_accessor
 from cubbyd.core.token_text import RANDOM_BYTES, Prefix, token_text
@@ -30,6 +31,7 @@ from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.policies import Policies
 from cubbyd.store.record import Record
 from cubbyd.store.sealed_file import Random
+from cubbyd.store.terms import Terms
 
 INDEX_BATCH: Final = 8
 """Files opened in one go after a start: less than a millisecond, so that requests get through."""
@@ -44,12 +46,13 @@ class Store:
         self, files: Files, keys: RootKeys, *, commit: GroupCommit, random: Random
     ) -> None:
         self._files = files
-        self._keys = keys
         self._commit = commit
         self._random = random
         self._cache = RecordCache()
         self._index = Index()
         self._policies = Policies(keys)
+        self.terms = Terms(files, keys, commit=commit, random=random, on_moved=self._note_moved)
+        """The keys, and what moves files from one to another."""
         self._coming: Counter[int] = Counter()
         self._on_sooner: Callable[[], None] = lambda: None
         self._on_tidy: Callable[[], None] = lambda: None
@@ -60,7 +63,7 @@ class Store:
 
     def accessor(self, token: Secret) -> Accessor:
         """The name of a token's file, whether or not it is there."""
-        return Accessor(self._keys.accessor(token))
+        return Accessor(self.terms.keys.accessor(token))
 
     def record(self, accessor: Accessor) -> Record | None:
         """A token's record, or None when it is proven that there is none.
@@ -114,6 +117,10 @@ class Store:
         self._commit.check_settled(POLICIES)
         return self._policies.version
 
+    def key_status(self) -> KeyStatus:
+        """What is told of the keys, as far as the index has come."""
+        return self.terms.status(self._index.by_term + self._policies.by_term())
+
     # Changing
 
     async def commit(self, phases: Sequence[Sequence[Change]]) -> None:
@@ -128,6 +135,7 @@ class Store:
             StoreError: Nobody knows what is on disk.
         """
         written: dict[Accessor, Record] = {}
+        term = self.terms.keys.term
         jobs: list[Job] = [
             [self._sealed(change, written) for change in phase if not isinstance(change, Tidy)]
             for phase in phases
@@ -135,7 +143,7 @@ class Store:
         newcomers = [record.entry for name, record in written.items() if name not in self._index]
         with self._expecting(newcomers):
             try:
-                await self._commit.carry_out(jobs, lambda n: self._note(phases[n], written))
+                await self._commit.carry_out(jobs, lambda n: self._note(phases[n], written, term))
             except RefusedError:
                 # The disk may have stopped between two files of one phase.
                 for change in (each for phase in phases if len(phase) > 1 for each in phase):
@@ -159,20 +167,27 @@ class Store:
                 self._on_sooner()
 
     def _sealed(
-        self, change: Put | Remove | PutPolicy | RemovePolicy, written: dict[Accessor, Record]
+        self,
+        change: Put | Remove | PutPolicy | RemovePolicy | Rotate,
+        written: dict[Accessor, Record],
     ) -> FileChange:
         match change:
             case Put():
+                self.terms.encryptions += 1
                 written[change.accessor] = new = self._next_version(change)
-                return Write(change.accessor, record.encode(new, self._keys, self._random))
+                return Write(change.accessor, record.encode(new, self.terms.keys, self._random))
             case Remove():
                 return Unlink(change.accessor)
             case PutPolicy():
-                file = policy_record.encode(change.policy, self._keys, self._random)
-                name = policy_record.file_name(change.policy.name, self._keys)
+                self.terms.encryptions += 1
+                file = policy_record.encode(change.policy, self.terms.keys, self._random)
+                name = policy_record.file_name(change.policy.name, self.terms.keys)
                 return Write(name, file, group=POLICIES)
             case RemovePolicy():
-                return Unlink(policy_record.file_name(change.name, self._keys), group=POLICIES)
+                name = policy_record.file_name(change.name, self.terms.keys)
+                return Unlink(name, group=POLICIES)
+            case Rotate():
+                return self.terms.adding(change.key, now=change.at)
             case _:
                 assert_never(change)
 
@@ -188,8 +203,10 @@ class Store:
             return Record(entry=entry)
         return Record(entry=entry, file_key=old.file_key, sealed=old.sealed)
 
-    def _note(self, changes: Sequence[Change], written: Mapping[Accessor, Record]) -> None:
-        """Bring what is in memory up to date with what has just become durable.
+    def _note(
+        self, changes: Sequence[Change], written: Mapping[Accessor, Record], term: int
+    ) -> None:
+        """Bring what is in memory up to date with what has just become durable, under a key term.
 
         Until here the cache has what was there before, and nobody looks: the names are in flight.
         """
@@ -198,16 +215,18 @@ class Store:
             match change:
                 case Put():
                     self._keep(written[change.accessor])
-                    sooner |= self._note_put(change.entry)
+                    sooner |= self._note_put(change.entry, term)
                 case Remove():
                     self._cache.drop(change.accessor)
                     sooner |= self._index.remove(change.accessor)
                 case PutPolicy():
-                    self._policies.put(change.policy)
+                    self._policies.put(change.policy, term)
                 case RemovePolicy():
                     self._policies.remove(change.name)
                 case Tidy():
                     self._on_tidy()
+                case Rotate():
+                    self.terms.add(change.key, now=change.at)
                 case _:
                     assert_never(change)
         if sooner:
@@ -222,11 +241,17 @@ class Store:
         if found is None:
             self._index.remove(accessor)
         else:
-            self._index.put(found.entry)
+            self._index.put(found.entry, found.term)
         self._on_sooner()
 
-    def _note_put(self, entry: TokenEntry) -> bool:
-        sooner = self._index.put(entry)
+    def _note_moved(self, name: str, term: int) -> None:
+        if is_accessor(name):
+            self._index.move(Accessor(name), term)
+        else:
+            self._policies.move(name, term)
+
+    def _note_put(self, entry: TokenEntry, term: int) -> bool:
+        sooner = self._index.put(entry, term)
         if entry.parent is not None and self._is_absent(entry.parent):
             # The parent was revoked while its child was on its way to the disk.
             self._index.lose(entry.accessor)
@@ -302,7 +327,7 @@ class Store:
         except RefusedError as error:
             _log.error("%s", error)
             return False
-        if found is not None and self._index.put(found.entry):
+        if found is not None and self._index.put(found.entry, found.term):
             self._on_sooner()
         return True
 
@@ -349,7 +374,7 @@ class Store:
     def _read(self, accessor: Accessor) -> Record | None:
         try:
             file = self._files.read(accessor)
-            found = None if file is None else record.decode(file, accessor, self._keys)
+            found = None if file is None else record.decode(file, accessor, self.terms.keys)
         except OSError as error:
             problem = refused(error)
         except IntegrityError as error:

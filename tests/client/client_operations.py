@@ -163,4 +163,6 @@ OPERATIONS = [
     ),
     ("seal_status", [], (READ, "sys/seal-status", None), Response(data={"sealed": False}), ...),
     ("health", [], (READ, "sys/health", None), Response(data={"sealed": False}), ...),
+    ("rotate", [], (WRITE, "sys/rotate", None), Response(), None),
+    ("key_status", [], (READ, "sys/key-status", None), Response(data={"term": 2}), ...),
 ]

@@ -197,8 +197,8 @@ def test_a_value_is_text_a_number_or_a_list_of_texts(name, value):
     """Not what an expression comes to."""
     told = why_not(f'path "a" {{\n{name} = {value}\n}}')
 
-    words = f'"{name}" is neither text nor a whole number nor a list of texts, as all that is kept here'
-    assert told == f"failed to parse policy: line 2: {words}"
+    words = "is neither text nor a whole number nor a list of texts, as all that is kept here"
+    assert told == f'failed to parse policy: line 2: "{name}" {words}'
 
 
 @pytest.mark.parametrize("value", ["[1]", "[read]", '[["read"]]', '["a"][0]', '"a" + "b"', "1 2"])

@@ -72,3 +72,20 @@ def test_no_key_is_printed():
     assert "xyzzy" not in shown
     assert "plugh" not in shown
     assert "32 bytes" in shown
+
+
+def test_a_new_term_is_one_above_and_the_old_ones_stay():
+    keys = root_keys().with_term(Secret(b"2" * 32), now=7.5)
+
+    assert (keys.term, keys.terms[2], keys.installed_at) == (2, Secret(b"2" * 32), {2: 7.5})
+    assert keys.terms[1] == root_keys().terms[1]
+    assert keys.accessor_key == root_keys().accessor_key
+
+
+def test_no_term_comes_twice_whatever_has_gone():
+    keys = root_keys().with_term(Secret(b"2" * 32), now=1).with_term(Secret(b"3" * 32), now=2)
+
+    rest = keys.since(3)
+
+    assert ([*rest.terms], rest.installed_at) == ([3], {3: 2})
+    assert rest.with_term(Secret(b"4" * 32), now=3).term == 4

@@ -41,15 +41,14 @@ def openbao(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def players(openbao, tmp_path_factory, pytestconfig):
+def players(openbao, tmp_path_factory):
     with real_cubbyd(tmp_path_factory.mktemp("cubbyd")) as cubbyd:
         players = Players(openbao, cubbyd, DIFFERENCES)
         yield players
     unseen = [each.name for each in DIFFERENCES if each.name not in players.seen]
-    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        # For who watches: pytest tells what failed, and this is what was done.
-        print(f"\n{players.sequences} sequences, {players.steps} steps; seeds {SEEDS}")  # noqa: T201
-        print(f"differences never seen: {', '.join(unseen) or 'none'}")  # noqa: T201
+    # For who watches, with -rP: pytest tells what failed, and this is what was done.
+    print(f"{players.sequences} sequences, {players.steps} steps; seeds {SEEDS}")  # noqa: T201
+    print(f"differences never seen: {', '.join(unseen) or 'none'}")  # noqa: T201
 
 
 def play(players, seed, count):

@@ -10,6 +10,7 @@ from fakes import EPOCH, MemoryFiles, counting_random
 from house import KEYS, House
 from hypothesis.stateful import RuleBasedStateMachine
 from promises_model import Model, Refused
+from rotated_house import keys_on_disk
 
 from cubbyd.errors import RefusedError
 from cubbyd.messages import Response
@@ -45,6 +46,7 @@ class AskedBoth(RuleBasedStateMachine):
         """The daemon as it starts over these files."""
         house = House(
             self.files,
+            keys=keys_on_disk(self.files),
             clock=lambda: self.model.now,
             random=self.random,
             commit=CommitAtOnce(self.files),

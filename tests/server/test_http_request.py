@@ -11,7 +11,7 @@ from fakes import GUEST
 from cubbyd.errors import MalformedHttpError, RefusedError
 from cubbyd.messages import Operation
 from cubbyd.secret import Secret
-from cubbyd.server.http.request import HttpRequest, RedirectError, to_request
+from cubbyd.server.http.request import HttpRequest, RedirectError, Shape, to_request
 
 
 def asked(method="GET", target="/v1/cubbyhole/x", *, headers=None, body=b""):
@@ -266,3 +266,18 @@ def test_a_refusal_quotes_nothing(request_):
     refused = refusal(**request_)
 
     assert "hunter2" not in repr([refused, refused.messages, refused.__context__])
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("sys/health", Shape.BARE),
+        ("sys/key-status?x=1", Shape.SPREAD),
+        ("sys/policy/default", Shape.SPREAD),
+        ("sys/policies/acl/default", Shape.ENVELOPE),
+    ],
+)
+def test_the_path_says_how_the_answer_is_written(path, shape):
+    http = HttpRequest(method="GET", target=f"/v1/{path}", headers={}, body=b"")
+
+    assert http.shape is shape

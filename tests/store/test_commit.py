@@ -288,3 +288,23 @@ async def test_on_a_disk_a_thread_does_the_work(files):
         nursery.cancel_scope.cancel()
 
     assert files.files == {"a": b"1"}
+
+
+async def test_what_is_in_flight_is_waited_for_to_its_last_phase(commit, disk, files):
+    """And what comes after is not."""
+    found = []
+
+    async def settle():
+        await commit.settle()
+        found.extend(files.names())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(commit.carry_out, [[Write("a", b"1")], [Write("b", b"1")]], nothing)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(settle)
+        await disk.turn()
+        nursery.start_soon(commit.carry_out, [[Write("c", b"1")]], nothing)
+        await disk.turn()
+        await disk.turn()
+
+    assert found == ["a", "b"]

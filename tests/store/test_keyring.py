@@ -11,7 +11,7 @@ from errno import EACCES
 from pathlib import Path
 
 import pytest
-from fakes import MemoryFiles, counting_random
+from fakes import EPOCH, MemoryFiles, counting_random
 from fakes_disk import FaultyFiles
 from simulated_disk import SimulatedDisk
 from token_entries import accessor
@@ -21,7 +21,8 @@ from cubbyd.core.token import is_accessor
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.errors import IntegrityError, StartError
 from cubbyd.secret import Secret
-from cubbyd.store.keyring import decode, encode, load_or_create
+from cubbyd.store.batch import apply
+from cubbyd.store.keyring import decode, encode, load_or_create, rewriting
 
 WRAPPING_KEY = Secret(b"w" * 32)
 
@@ -196,6 +197,48 @@ def test_a_newer_keyring_is_told_as_such(at, value):
 
     with pytest.raises(IntegrityError, match="use the cubbyd that wrote it"):
         decode(bytes(file), WRAPPING_KEY)
+
+
+def test_a_newer_keyring_need_make_no_sense_to_us():
+    """Nor have parameters that we could read."""
+    file = bytearray(encode(some_keys(), WRAPPING_KEY, counting_random()))
+    file[8:20] = b"\0\2" + b"\xff" * 10
+
+    with pytest.raises(IntegrityError, match="format version 2"):
+        decode(bytes(file), WRAPPING_KEY)
+
+
+def test_it_is_known_when_keys_were_made(key_file):
+    files = MemoryFiles()
+
+    made = load_or_create(files, key_file, counting_random(), now=EPOCH)
+
+    assert load(files, key_file).installed_at == made.installed_at == {1: EPOCH}
+
+
+def test_a_keyring_of_before_that_was_noted_opens(key_file):
+    """As do keys of which only some have a time."""
+    files = MemoryFiles()
+    assert load(files, key_file).installed_at == {}
+    keys = load(files, key_file).with_term(Secret(b"2" * 32), now=EPOCH)
+
+    apply(files, [[rewriting(keys, counting_random())]])
+
+    assert load(files, key_file) == keys
+    assert keys.installed_at == {2: EPOCH}
+
+
+def test_keys_are_rewritten_under_the_key_file_that_they_were_read_with(key_file):
+    files = MemoryFiles()
+    keys = load(files, key_file)
+    written = key_file.read_text()
+
+    apply(files, [[rewriting(load(files, key_file), counting_random())]])
+
+    assert load(files, key_file) == keys
+    assert key_file.read_text() == written
+    with pytest.raises(ValueError, match="no keyring"):
+        rewriting(some_keys(), counting_random())
 
 
 def test_all_terms_come_back():

@@ -21,7 +21,7 @@ from cubbyd.messages import Response
 from cubbyd.server import session
 from cubbyd.server.limits import Limits
 from cubbyd.server.socketfile import SocketFile
-from cubbyd.server.unix import MAX_FAREWELLS, Door, Doors
+from cubbyd.server.unix import FIRST_WORD_SECONDS, MAX_FAREWELLS, Door, Doors
 
 
 @pytest.fixture
@@ -199,6 +199,34 @@ async def test_after_finishing_nobody_is_let_in(path):
         await until(lambda: not path.exists())
         with pytest.raises(OSError, match="No such file"):
             await trio.open_unix_socket(os.fspath(path))
+
+
+async def test_who_has_just_come_may_still_ask(path):
+    """Being let in was a promise: a restart under load breaks it to nobody."""
+    async with open_doors(path) as doors:
+        client = await Client.connect(path)
+        await until(lambda: doors.connections == 1)
+        doors.finish()
+
+        assert isinstance(await client.ask(), Response)
+
+        # But does not stay: a moment later it has been long enough.
+        assert await client.next() is None
+        await client.stream.aclose()
+
+
+async def test_who_has_been_there_for_long_is_asked_to_go_at_once(path):
+    async with open_doors(path) as doors:
+        client = await Client.connect(path)
+        assert isinstance(await client.ask(), Response)
+        await trio.sleep(FIRST_WORD_SECONDS)
+        began = trio.current_time()
+
+        doors.finish()
+
+        assert await client.next() is None
+        assert trio.current_time() - began < FIRST_WORD_SECONDS / 2
+        await client.stream.aclose()
 
 
 async def test_a_bug_in_one_session_ends_that_session(path, caplog):

@@ -44,7 +44,15 @@ from cubbyd.client.calls.tokens import (
     revoke_token,
     tidy,
 )
-from cubbyd.client.calls.tools import Encoding, hash_data, health, random, seal_status
+from cubbyd.client.calls.tools import (
+    Encoding,
+    hash_data,
+    health,
+    key_status,
+    random,
+    rotate,
+    seal_status,
+)
 from cubbyd.client.calls.wrapping import lookup_wrapping, rewrap, unwrap, wrap
 
 __all__ = [
@@ -67,6 +75,7 @@ __all__ = [
     "delete_policy",
     "hash_data",
     "health",
+    "key_status",
     "list_accessors",
     "list_keys",
     "list_policies",
@@ -87,6 +96,7 @@ __all__ = [
     "revoke_self",
     "revoke_token",
     "rewrap",
+    "rotate",
     "seal_status",
     "tidy",
     "unwrap",

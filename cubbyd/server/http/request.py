@@ -61,6 +61,7 @@ SHAPES: Final = {
     "sys/capabilities-accessor": Shape.SPREAD,
     "sys/capabilities-self": Shape.SPREAD,
     "sys/policy": Shape.SPREAD,
+    "sys/key-status": Shape.SPREAD,
 }
 _SPREAD_FOLDER: Final = "sys/policy/"
 
