@@ -21,6 +21,7 @@ def _logging_as_it_was():
 def pipe():
     """A stream, and a function that reads what was written to it."""
     reading, writing = os.pipe()
+    os.set_blocking(reading, False)  # noqa: FBT003 - what is not written is an error, not a wait
     with os.fdopen(reading, "rb") as source, os.fdopen(writing, "w") as stream:
 
         def written():
@@ -39,7 +40,7 @@ def test_people_see_who_speaks(pipe):
     stream, written = pipe
 
     journal.set_up({}, stream)
-    logging.getLogger("cubbyd.server").warning("turned away: uid %d", 7)
+    logging.getLogger("cubbyd").warning("turned away: uid %d", 7)
 
     assert written() == "cubbyd: turned away: uid 7\n"
 
@@ -53,7 +54,7 @@ def test_the_journal_is_told_the_priority(pipe, level, priority):
 
     journal.set_up(named(stream), stream)
     journal.set_level("debug")
-    logging.getLogger("cubbyd.server").log(getattr(logging, level), "words")
+    logging.getLogger("cubbyd").log(getattr(logging, level), "words")
 
     assert written() == f"<{priority}>words\n"
 
@@ -80,7 +81,7 @@ def test_the_level_bounds_what_is_said(pipe):
     journal.set_up({}, stream)
 
     journal.set_level("error")
-    logging.getLogger("cubbyd.server").warning("no")
+    logging.getLogger("cubbyd").warning("no")
     logging.getLogger("cubbyd.server").error("yes")
 
     assert written() == "cubbyd: yes\n"
