@@ -21,7 +21,7 @@ def _logging_as_it_was():
 def pipe():
     """A stream, and a function that reads what was written to it."""
     reading, writing = os.pipe()
-    os.set_blocking(reading, False)  # noqa: FBT003 - what is not written is an error, not a wait
+    os.set_blocking(reading, False)
     with os.fdopen(reading, "rb") as source, os.fdopen(writing, "w") as stream:
 
         def written():
