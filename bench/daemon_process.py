@@ -117,7 +117,7 @@ def _first_answer(place: Place, token: Secret, name: str) -> None:
             with place.client(token) as client:
                 client.read(f"cubbyhole/{name}")
         except UnavailableError:
-            time.sleep(0.001)
+            time.sleep(0.001)  # until it listens: no event of another process tells us
         else:
             return
     raise SystemExit("the daemon does not answer")

@@ -243,12 +243,12 @@ def _http() -> _Language:
         StartError: It is not installed.
     """
     try:
-        from cubbyd.server.http.connection import HttpConnection, turn_away  # noqa: PLC0415
+        from cubbyd.server.http import connection as http  # noqa: PLC0415 - h11 may be missing
     except ModuleNotFoundError as error:
         raise StartError(
             f"http_socket needs the Python package {error.name}; pip install 'cubbyd[http]'"
         ) from None
-    return _Language(connect=HttpConnection, turn_away=turn_away)
+    return _Language(connect=http.HttpConnection, turn_away=http.turn_away)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ Nothing on the way imports trio or nacl.
 """
 
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from cubbyd.cli import exit_codes, standard
 from cubbyd.cli.exit_codes import Exit
 from cubbyd.cli.invocation import Invocation, examples
+from cubbyd.cli.lazy_group import lazy_group
 from cubbyd.errors import CubbydError
 
 COMMANDS = {
@@ -35,29 +35,8 @@ COMMANDS = {
 """Where each command lives, in the order in which people meet them."""
 
 
-class LazyGroup(click.Group):
-    """The commands, each imported when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names, in our order."""
-        return [*COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """A command, or None where there is none; one that is not installed is none."""
-        module, _, name = COMMANDS.get(cmd_name, "").partition(":")
-        if not module:
-            return None
-        try:
-            command = getattr(import_module(module), name)
-        except ModuleNotFoundError as error:
-            if error.name == module:
-                return None
-            raise
-        return command if isinstance(command, click.Command) else None
-
-
 @click.command(
-    cls=LazyGroup,
+    cls=lazy_group(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "cubby wrap password=s3cret | cubby unwrap --field password",

@@ -6,19 +6,24 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 import trio
 
 from cubbyd import config, daemon, journal, systemd
 from cubbyd.cli import service, store_options
-from cubbyd.cli.fsck import fsck
-from cubbyd.cli.install_units import install_units
+from cubbyd.cli.lazy_group import lazy_group
 from cubbyd.errors import StartError, StoreError
 from cubbyd.settings import LOG_LEVELS
 
 _log = logging.getLogger("cubbyd")
 
+_COMMANDS: Final = {
+    "fsck": "cubbyd.cli.fsck:fsck",
+    "install-units": "cubbyd.cli.install_units:install_units",
+}
+"""Besides serving, which wants none of them loaded."""
 _EPILOG = """\b
 Without any option it serves the user who starts it:
   cubbyd                                  socket in $XDG_RUNTIME_DIR/cubbyd
@@ -32,6 +37,7 @@ of its commands, see for example: cubbyd fsck --help
 
 
 @click.group(
+    cls=lazy_group(_COMMANDS),
     epilog=_EPILOG,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -90,10 +96,6 @@ def main(  # noqa: PLR0913 - one parameter for each option
         for problem in problems:
             _log.error("%s", problem)
         sys.exit(1)
-
-
-main.add_command(fsck)
-main.add_command(install_units)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

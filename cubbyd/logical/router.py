@@ -121,7 +121,7 @@ class Router:
         if route is not None and route.is_about_wrapping:
             wrapped = wrapping.validate(request, tokens)
         elif route is not None and route.names_token:
-            _check_text(request.data, "token")
+            _check_token(request.data)
         if route is None or route.needs_caller:
             caller = identify(
                 request, tokens, self._acls, owner_needs_token=self._rules.owner_needs_token
@@ -180,6 +180,6 @@ def _authorize(context: Context, route: Route | None) -> None:
         raise PermissionDeniedError(multierror("permission denied"))
 
 
-def _check_text(data: Map | None, name: str) -> None:
-    if data is not None and name in data and not isinstance(data[name], str):
+def _check_token(data: Map | None) -> None:
+    if data is not None and not isinstance(data.get("token", ""), str):
         raise PermissionDeniedError("invalid token")

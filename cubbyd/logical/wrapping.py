@@ -108,8 +108,8 @@ def unwrap(context: Context) -> Outcome[Response | None]:
 def rewrap(context: Context) -> Outcome[Response | None]:
     """The same answer under a fresh token, with the path of the old and at most its TTL."""
     _, known = _wrapped(context)
-    creator = known.entry.creator
-    context.check_token_quota(coming=-(creator.uid == context.request.peer.uid))
+    is_own = known.entry.creator.uid == context.request.peer.uid
+    context.check_token_quota(coming=-1 if is_own else 0)  # and the new one
     ttl = min(known.entry.ttl, context.wrap_ttl or known.entry.ttl)
     wrap_info, put = wrapped(
         context,

@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO
 from pathlib import Path
@@ -336,13 +336,9 @@ def _sync_directory(directory: Path, calls: SystemCalls) -> None:
         calls.close(fd)
 
 
-def sweep(files: Files) -> None:
-    """Take away what a crash left half-written; what will not go is reported.
-
-    Raises:
-        OSError: The directory cannot be listed.
-    """
-    for name in files.names():
+def sweep(files: Files, names: Iterable[str]) -> None:
+    """Take away what a crash left half-written, of these names; what will not go is reported."""
+    for name in names:
         if name.startswith(STAGED_PREFIX):
             try:
                 files.remove(name)

@@ -225,7 +225,7 @@ def _durable_key_file(path: Path, key: Secret | None, random: Random, calls: Sys
             raise
         return key  # we did not put it there
     try:
-        sweep(directory)
+        sweep(directory, directory.names())
         if key is None:
             key = Secret(random(KEY_BYTES))
             directory.publish(directory.stage(key.reveal().hex().encode() + b"\n"), path.name)

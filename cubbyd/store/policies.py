@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from cubbyd.core.policy import Policy
@@ -22,7 +23,8 @@ _log = logging.getLogger(__name__)
 class Policies:
     """What the store's policy files say."""
 
-    def __init__(self, keys: RootKeys) -> None:
+    def __init__(self, files: Files, keys: RootKeys) -> None:
+        self._files = files
         self._keys = keys
         self._by_name: dict[str, Policy] = {}
         self._terms: dict[str, int] = {}
@@ -30,19 +32,16 @@ class Policies:
         self.version = 0
         """Another number after each change."""
 
-    def load(self, files: Files) -> None:
-        """Read them all, before the first request.
+    def load(self, names: Iterable[str]) -> None:
+        """Read those that are among the store's names, before the first request.
 
         One that does not open is reported and left where it is; whoever depends on it is refused.
-
-        Raises:
-            OSError: The directory cannot be listed.
         """
-        for name in files.names():
+        for name in names:
             if not policy_record.is_file_name(name):
                 continue
             try:
-                file = files.read(name)
+                file = self._files.read(name)
                 policy = policy_record.decode(file or b"", name, self._keys)
             except OSError as error:
                 self._spoil(name, refused(error))

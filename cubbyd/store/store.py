@@ -25,7 +25,7 @@ from cubbyd.store import policy_record, record
 from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
 from cubbyd.store.cache import RecordCache
 from cubbyd.store.commit import GroupCommit
-from cubbyd.store.files import STAGED_PREFIX, Files
+from cubbyd.store.files import Files, sweep
 from cubbyd.store.index import Index
 from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.policies import Policies
@@ -50,7 +50,7 @@ class Store:
         self._random = random
         self._cache = RecordCache()
         self._index = Index()
-        self._policies = Policies(keys)
+        self._policies = Policies(files, keys)
         self.terms = Terms(files, keys, commit=commit, random=random, on_moved=self._note_moved)
         """The keys, and what moves files from one to another."""
         self._coming: Counter[int] = Counter()
@@ -288,13 +288,9 @@ class Store:
         Raises:
             OSError: The disk will not.
         """
-        for name in self._files.names():
-            if name.startswith(STAGED_PREFIX):
-                try:
-                    self._files.remove(name)
-                except OSError as error:
-                    _log.warning("%s in the store cannot be removed: %s", name, error.strerror)
-        self._policies.load(self._files)
+        names = self._files.names()
+        sweep(self._files, names)
+        self._policies.load(names)
 
     def indexing(self) -> Iterator[None]:
         """Open every file's metadata, and pause after each few, so that requests get through.

@@ -18,7 +18,8 @@ MAX_FORM_FIELDS: Final = 1000
 MAX_FORM_BYTES: Final = 64 * 1024
 """Of a form, whose escapes take long to read; what is larger comes as JSON."""
 
-_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+"""What one reader leaves as it stands and another refuses."""
 _BLANK: Final = " \t\r\n"
 _PIECE: Final = re.compile(rb'[,:]|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, also one that does not end, or what stands between two items."""
@@ -78,7 +79,7 @@ def _ambiguity(text: bytes) -> str:
     """What one reader takes for one thing and another for another; "" for nothing."""
     if b";" in text:
         return "a ; that is not escaped"
-    return "a % without two hexadecimal digits" if _BAD_ESCAPE.search(text) else ""
+    return "a % without two hexadecimal digits" if BAD_ESCAPE.search(text) else ""
 
 
 def _check_count(body: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from cubbyd.errors import RefusedError, TooLargeError, WireError
 from cubbyd.messages import Response
 from cubbyd.server.http.request import RedirectError, Shape
-from cubbyd.value import Map, Value, to_json
+from cubbyd.value import Map, Value
 from cubbyd.wire.framing import MAX_ANSWER_BYTES
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -50,13 +50,11 @@ def refuse(error: RefusedError | WireError, *, is_head: bool = False, closes: bo
 
 
 def _written(response: Response, shape: Shape) -> Map:
-    data = {key: to_json(value) for key, value in (response.data or {}).items()}
-    match shape:
-        case Shape.BARE:
-            return data
-        case Shape.SPREAD if response.data is not None:
-            return {**data, **response.to_envelope()}
-    return response.to_envelope()
+    envelope = response.to_envelope()
+    data = envelope["data"]
+    if shape is Shape.ENVELOPE or not isinstance(data, dict):
+        return envelope
+    return data if shape is Shape.BARE else {**data, **envelope}
 
 
 def _encode(value: Value) -> bytes:

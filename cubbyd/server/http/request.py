@@ -4,7 +4,6 @@ What OpenBao's HTTP layer answers by itself, before a token is looked at, is ans
 to be cleaned, a method it does not know, a body that is no JSON. All else is the router's.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,7 +21,7 @@ from cubbyd.errors import (
 )
 from cubbyd.messages import Operation, Peer, Request
 from cubbyd.secret import Secret
-from cubbyd.server.http.body import pairs, parse_body
+from cubbyd.server.http.body import BAD_ESCAPE, pairs, parse_body
 from cubbyd.value import Map
 
 API: Final = "/v1/"
@@ -40,7 +39,6 @@ _OPERATIONS: Final = {
 _WITH_BODY: Final = (Operation.WRITE, Operation.PATCH)
 _TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE: Final = ("0", "f", "F", "FALSE", "false", "False")
-_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _OWN_NAMESPACE: Final = ("", "root")
 
 
@@ -112,7 +110,7 @@ def to_request(http: HttpRequest, peer: Peer) -> Request:
         MalformedHttpError: The target has a wrong escape: nobody knows what it names.
     """
     target, _, query = http.target.partition("?")
-    if _BAD_ESCAPE.search(http.target):
+    if BAD_ESCAPE.search(http.target.encode()):
         raise MalformedHttpError("the target has a % without two hexadecimal digits")
     path = _path(target, query)
     named = pairs(query.encode())
