@@ -28,7 +28,8 @@ class Policies:
         self._keys = keys
         self._by_name: dict[str, Policy] = {}
         self._terms: dict[str, int] = {}
-        self._damaged: dict[str, RefusedError] = {}
+        self._damaged: set[str] = set()
+        """Files that did not open when they were last looked at."""
         self.version = 0
         """Another number after each change."""
 
@@ -41,28 +42,25 @@ class Policies:
             if not policy_record.is_file_name(name):
                 continue
             try:
-                file = self._files.read(name)
-                policy = policy_record.decode(file or b"", name, self._keys)
-            except OSError as error:
-                self._spoil(name, refused(error))
+                self._read(name)
             except RefusedError as error:
-                self._spoil(name, error)
-            else:
-                self._by_name[policy.name] = policy
-                self._terms[name] = term_of(file or b"")
+                _log.error("policy file %s: %s", name, error)
+                self._damaged.add(name)
 
     def get(self, name: str) -> Policy | None:
         """A policy that somebody wrote, or None.
 
+        One that did not open is looked at again: a descriptor may have been missing, or somebody
+        may have put its file right since.
+
         Raises:
             IntegrityError: It is there and does not open. The other policies are not concerned.
         """
-        found = self._by_name.get(name)
-        if found is None and self._damaged:
-            problem = self._damaged.get(policy_record.file_name(name, self._keys))
-            if problem is not None:
-                raise IntegrityError(f'policy "{name}": {problem}')
-        return found
+        if self._damaged and name not in self._by_name:
+            file_name = policy_record.file_name(name, self._keys)
+            if file_name in self._damaged:
+                self._read_again(name, file_name)
+        return self._by_name.get(name)
 
     def names(self) -> list[str]:
         """Those that somebody wrote, sorted."""
@@ -87,9 +85,26 @@ class Policies:
         file_name = policy_record.file_name(name, self._keys)
         self._by_name.pop(name, None)
         self._terms.pop(file_name, None)
-        self._damaged.pop(file_name, None)
+        self._damaged.discard(file_name)
         self.version += 1
 
-    def _spoil(self, name: str, problem: RefusedError) -> None:
-        _log.error("policy file %s: %s", name, problem)
-        self._damaged[name] = problem
+    def _read(self, file_name: str) -> None:
+        """Read a policy's file, which is there. Raises RefusedError."""
+        try:
+            file = self._files.read(file_name) or b""
+        except OSError as error:
+            raise refused(error) from None
+        policy = policy_record.decode(file, file_name, self._keys)
+        self._by_name[policy.name] = policy
+        self._terms[file_name] = term_of(file)
+
+    def _read_again(self, name: str, file_name: str) -> None:
+        try:
+            self._read(file_name)
+        except RefusedError as error:
+            problem = f'policy "{name}": {error}'
+        else:
+            self._damaged.discard(file_name)
+            self.version += 1
+            return
+        raise IntegrityError(problem)

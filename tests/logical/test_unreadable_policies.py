@@ -82,3 +82,21 @@ async def test_default_can_then_be_deleted_and_is_as_built_in(house):
         assert found.data["policies"] == ["default"]
         told = await restarted.owner.refusal("delete", f"{ACL}/default")
         assert told.messages == ("cannot delete default policy",)
+
+
+async def test_once_its_file_is_right_again_it_holds_again(house):
+    """Nobody has to restart the daemon for a descriptor that was missing when it started."""
+    await define(house, "hit", ["read"])
+    token = await house.token("hit")
+    right = house.files.files[file_name("hit", KEYS)]
+    file = damage(house, "hit")
+
+    async with open_house(house.files) as restarted:
+        told = await restarted.guest.refusal("read", "cubbyhole/x", token=token)
+        assert isinstance(told, IntegrityError)
+
+        house.files.files[file] = right
+
+        refused = await restarted.guest.refusal("read", "cubbyhole/x", token=token)
+        assert refused.status == 404
+        assert (await restarted.owner.ask("read", f"{ACL}/hit")).data["version"] == 1
