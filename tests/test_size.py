@@ -30,6 +30,9 @@ CREATOR = Creator(uid=OWNER.uid, gid=OWNER.gid, pid=OWNER.pid)
 HOUR = 3600
 
 
+pytestmark = pytest.mark.slow  # it counts over many thousands of tokens
+
+
 class CountingFiles(MemoryFiles):
     """A directory in memory that counts what is asked of it."""
 

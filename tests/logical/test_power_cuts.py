@@ -106,7 +106,13 @@ def test_a_kill_at_any_call_of_a_first_start(told):
 # The tests of the tests
 
 
-@pytest.mark.parametrize("wrong", CUT)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(wrong, marks=pytest.mark.slow if name == LONG else ())
+        for wrong, (name, _) in CUT.items()
+    ],
+)
 def test_a_daemon_made_wrong_is_caught(wrong):
     name, build = CUT[wrong]
 

@@ -362,4 +362,4 @@ class Promises(AskedBoth):
 
 
 TestPromises = Promises.TestCase
-TestPromises.settings = settings(max_examples=100, stateful_step_count=40)
+TestPromises.settings = settings(stateful_step_count=40)

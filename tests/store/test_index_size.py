@@ -14,6 +14,8 @@ from token_entries import accessor, an_entry
 
 from cubbyd.store.index import MAX_OLD_DEADLINES, Index
 
+pytestmark = pytest.mark.slow  # it counts over many thousands of tokens
+
 MANY = 20_000
 BYTES_A_LINE = 350
 """Without the accessors' text, of 81 bytes each: 100,000 come to 51 MB at the most."""

@@ -181,6 +181,7 @@ def test_a_wrong_file_changes_nothing(manager):
     assert "log_level: must be one of" in stderr
 
 
+@pytest.mark.slow
 def test_it_ends_when_nobody_has_been_there_for_long_enough(manager):
     """And not while somebody is, however quiet."""
     place = manager.listen("a.sock")

@@ -108,6 +108,7 @@ def backups(tmp_path):
         each.close()
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_busy_store_is_a_backup(backups):
     noted, daemon, other = backups
 

@@ -87,6 +87,7 @@ def test_beside_a_daemon_it_does_nothing(daemon):
     assert f"another cubbyd has the store {daemon.store}" in told.stderr
 
 
+@pytest.mark.slow
 def test_it_takes_the_lock_that_keeps_daemons_out(stopped):
     with (stopped.store / "lock").open("r+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -116,6 +117,7 @@ def test_damage_is_3_and_moved_aside_4_and_then_0(stopped):
     assert stopped.end() == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [True, False])
 def test_options_before_the_word_count_as_well(stopped, before):
     words = places(stopped)
@@ -126,6 +128,7 @@ def test_options_before_the_word_count_as_well(stopped, before):
     assert str(stopped.store) in told.stdout
 
 
+@pytest.mark.slow
 def test_without_a_store_or_a_key_nothing_is_made(stopped, tmp_path):
     nowhere = tmp_path / "nowhere"
     (tmp_path / "empty").mkdir(0o700)
@@ -145,6 +148,7 @@ def test_without_a_store_or_a_key_nothing_is_made(stopped, tmp_path):
     assert {path.name for path in (tmp_path / "empty").iterdir()} <= {"lock"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "name"), [(b"\0\2", "2"), (b"\0\0", "0")])
 def test_a_store_of_another_format_is_refused_in_words(stopped, version, name):
     """By fsck and by the daemon; there has been no version but 1, so 0 stands for an older one."""
@@ -164,6 +168,7 @@ def test_a_store_of_another_format_is_refused_in_words(stopped, version, name):
     assert files_of(stopped) == before
 
 
+@pytest.mark.slow
 def test_a_token_of_a_newer_format_is_told_and_left(stopped):
     path = stopped.store / stopped.parent
     file = bytearray(path.read_bytes())
@@ -186,6 +191,7 @@ def test_a_token_of_a_newer_format_is_told_and_left(stopped):
     assert path.read_bytes() == file
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_what_it_says_and_no_name_steers_a_terminal(stopped):
     (stopped.store / "\x1b[2J\udcff").touch()
     for path in stopped.token_files:

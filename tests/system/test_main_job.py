@@ -112,6 +112,7 @@ def test_the_demo_tells_its_story_in_time_and_leaves_nothing(tmp_path):
     print(f"the demo took {time.monotonic() - began:.1f} s")  # noqa: T201 - told, not judged
 
 
+@pytest.mark.slow
 def test_the_demo_hands_over_the_largest_file_that_it_names(tmp_path):
     """One byte more is refused before anything happens, and so is what never ends."""
     file = tmp_path / "file"
