@@ -47,6 +47,8 @@ def test_the_units_in_a_real_systemd(capfd):
         "-q",
         "-p",
         "no:cacheprovider",
+        "-n",
+        "0",  # they share the one systemd
         "-m",
         "systemd",
         "--durations=5",
