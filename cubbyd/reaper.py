@@ -22,7 +22,7 @@ LONGEST_SLEEP: Final = 60.0
 RETRY_AFTER: Final = 0.5
 """Seconds to leave a disk alone that refused."""
 LIST_AGAIN_AFTER: Final = 5.0
-"""Seconds until a directory that could not be listed is tried again."""
+"""Seconds until a store that could not be looked through is tried again."""
 BATCH: Final = 64
 """Files destroyed with one directory sync, so that requests get through in between: about a
 millisecond of the loop's, and as much of the disk's, for which a durable request may wait."""
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 async def build_index(store: Store) -> None:
-    """Learn every token's deadline after a start, behind the requests. Raises OSError."""
+    """Learn every token's deadline after a start, behind the requests. Raises as ``indexing``."""
     for _ in store.indexing():
         await trio.lowlevel.checkpoint()
 
@@ -43,8 +43,8 @@ async def keep_index(store: Store) -> None:
         store.call_when_tidied(tidied.set)
         try:
             await build_index(store)
-        except OSError as error:
-            _log.error("the store cannot be looked through now: %s", error.strerror)
+        except RefusedError as error:
+            _log.error("the store cannot be looked through now: %s", error)
             await trio.sleep(LIST_AGAIN_AFTER)
         else:
             await tidied.wait()

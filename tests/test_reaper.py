@@ -19,7 +19,7 @@ from store_house import StoreHouse
 from token_entries import accessor
 from trio.testing import wait_all_tasks_blocked
 
-from cubbyd.reaper import LIST_AGAIN_AFTER, build_index, keep_index, reap
+from cubbyd.reaper import BATCH, LIST_AGAIN_AFTER, build_index, keep_index, reap
 
 
 class Wall:
@@ -229,10 +229,12 @@ async def test_a_disk_that_refuses_is_tried_again(wall, caplog, autojump_clock):
 
 
 class StubbornFiles(MemoryFiles):
-    """A directory with a name that will not go."""
+    """A directory with names that will not go."""
+
+    stubborn = (accessor(1),)
 
     def remove(self, name):
-        if name == accessor(1):
+        if name in self.stubborn:
             raise OSError(EIO, "it will not go")
         super().remove(name)
 
@@ -245,6 +247,20 @@ async def test_one_file_that_will_not_go_keeps_no_other(wall, autojump_clock):
         await trio.sleep(11)
 
         assert house.files.names() == [accessor(1)]
+
+
+async def test_many_that_will_not_go_keep_no_other(wall, autojump_clock):
+    files = StubbornFiles()
+    files.stubborn = [accessor(each) for each in range(1, 2 * BATCH)]
+    async with reaping(StoreHouse(files), wall) as house:
+        for each in range(1, 2 * BATCH):
+            await house.put(each, expires_at=EPOCH + 10)
+        last = await house.put(2 * BATCH, expires_at=EPOCH + 20)
+
+        await trio.sleep(30)
+
+        assert not house.has(last)
+        assert len(files.names()) == len(files.stubborn)
 
 
 async def test_a_token_that_is_just_being_given_more_time_keeps_it(wall, autojump_clock):
@@ -305,5 +321,32 @@ async def test_a_directory_that_cannot_be_listed_is_tried_again(caplog, autojump
         await trio.sleep(LIST_AGAIN_AFTER + 1)
 
         assert not house.store.is_tidying
-        assert "the store cannot be looked through now: Too many open files" in caplog.text
+        assert "Too many open files" in caplog.text
+        nursery.cancel_scope.cancel()
+
+
+class UnreadFiles(MemoryFiles):
+    """A disk whose system is short of descriptors for a while."""
+
+    is_short = False
+
+    def read(self, name):
+        if self.is_short:
+            raise OSError(EMFILE, "Too many open files")
+        return super().read(name)
+
+
+async def test_what_could_not_be_read_for_a_while_is_found_and_destroyed(wall, autojump_clock):
+    files = UnreadFiles()
+    async with reaping(StoreHouse(files), wall) as house:
+        entry = await house.put(1, expires_at=EPOCH + 100)
+    files.is_short = True
+
+    async with reaping(StoreHouse(files), wall) as again, trio.open_nursery() as nursery:
+        nursery.start_soon(keep_index, again.store)
+        await trio.sleep(60)
+        files.is_short = False
+        await trio.sleep(60)
+
+        assert not again.has(entry)
         nursery.cancel_scope.cancel()

@@ -39,8 +39,9 @@ class Index:
         """How many files hang on each key term; stubs, too."""
         self._deadlines: list[tuple[Timestamp, Accessor]] = []
         self._lost: set[Accessor] = set()
-        self._lost_in_turn: deque[Accessor] = deque()
-        self._lost_and_named: list[Accessor] = []
+        self._expired: set[Accessor] = set()
+        self._in_turn: deque[Accessor] = deque()
+        self._named: list[Accessor] = []
         self._stubs: set[Accessor] = set()
         self._expected: Counter[Accessor] = Counter()
         self._is_whole = False
@@ -101,6 +102,8 @@ class Index:
         if before is not None:
             self._lose_if_lonely(before[0])
         is_nearer = False
+        if before is not None and before[1] != expires_at:
+            self._expired.discard(accessor)
         if expires_at is not None and not (before and before[1] == expires_at):
             is_nearer = not self._deadlines or expires_at < self._deadlines[0][0]
             heappush(self._deadlines, (expires_at, accessor))
@@ -119,6 +122,7 @@ class Index:
         """Take note of a destroyed file; tells whether that makes others due."""
         line = self._lines.pop(accessor, None)
         self._lost.discard(accessor)
+        self._expired.discard(accessor)
         known = len(self._lost)
         if line is not None:
             self._forget(accessor, line)
@@ -159,36 +163,30 @@ class Index:
 
     def next_deadline(self) -> Timestamp | None:
         """When something is due next, never told too late; None when nothing ever is."""
-        return float("-inf") if self._lost else self._next_expiry()
+        return float("-inf") if self._lost or self._expired else self._next_expiry()
 
     def due(self, now: Timestamp, *, at_most: int) -> list[Accessor]:
         """Tokens to be destroyed now: those past their deadline, and those without a parent.
 
-        They are named again until ``remove`` is called, so none is lost when the disk refuses.
+        They are named again until ``remove`` is called, so none is lost when the disk refuses; and
+        behind all others, so that those which will not go hold back nothing.
         Even when none is named, ``next_deadline`` may be past: ask again, after a pause.
         """
-        found = dict.fromkeys(self._next_lost(at_most))  # each once, and some are both
-        expired: list[tuple[Timestamp, Accessor]] = []
-        while len(found) < at_most:
+        for _ in range(at_most):
             deadline = self._next_expiry()
             if deadline is None or deadline > now or not self._is_current(*self._deadlines[0]):
                 break
-            expired.append(heappop(self._deadlines))
-            found[expired[-1][1]] = None
-        for each in expired:
-            heappush(self._deadlines, each)
-        return list(found)
-
-    def _next_lost(self, at_most: int) -> list[Accessor]:
-        """Some that have no parent; those named last time stand behind all others."""
-        self._lost_in_turn.extend(each for each in self._lost_and_named if each in self._lost)
-        found: dict[Accessor, None] = {}  # one that was found, and lost again, stands here twice
-        while self._lost_in_turn and len(found) < at_most:
-            accessor = self._lost_in_turn.popleft()
-            if accessor in self._lost:
+            _, accessor = heappop(self._deadlines)
+            self._expired.add(accessor)
+            self._in_turn.append(accessor)
+        self._in_turn.extend(self._named)
+        found: dict[Accessor, None] = {}  # one may stand here twice: lost, and expired
+        while self._in_turn and len(found) < at_most:
+            accessor = self._in_turn.popleft()
+            if accessor in self._lost or accessor in self._expired:
                 found[accessor] = None
-        self._lost_and_named = list(found)
-        return self._lost_and_named
+        self._named = list(found)
+        return list(found)
 
     def _next_expiry(self) -> Timestamp | None:
         """The first deadline; where very many tokens are gone, it may be one of theirs."""
@@ -226,7 +224,7 @@ class Index:
     def _lose(self, accessors: Iterable[Accessor]) -> None:
         news = [each for each in accessors if each not in self._lost]
         self._lost.update(news)
-        self._lost_in_turn.extend(news)
+        self._in_turn.extend(news)
 
     def _lose_if_lonely(self, accessor: Accessor | None) -> None:
         """A stub is of no use once every file is known and none names it, or soon will."""

@@ -19,7 +19,7 @@ from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry, TokenType, is_accessor
 from cubbyd.core.token_text import RANDOM_BYTES, Prefix, token_text
 from cubbyd.crypto.keys import RootKeys
-from cubbyd.errors import IntegrityError, RefusedError
+from cubbyd.errors import BusyError, IntegrityError, RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import policy_record, record
 from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
@@ -298,11 +298,16 @@ class Store:
         Files that do not open are reported, and left where they are.
 
         Raises:
-            OSError: The directory cannot be listed.
+            RefusedError: The directory cannot be listed, or the system is short of a resource;
+                what was read so far is kept.
         """
         self.is_tidying = True
         damaged = 0
-        for number, name in enumerate(self._files.names()):
+        try:
+            names = self._files.names()
+        except OSError as error:
+            raise refused(error) from None
+        for number, name in enumerate(names):
             if is_accessor(name):
                 damaged += not self._index_one(Accessor(name))
             if number % INDEX_BATCH == 0:
@@ -320,6 +325,8 @@ class Store:
             return True  # written since the start
         try:
             found = self._read(accessor)
+        except BusyError:
+            raise
         except RefusedError as error:
             _log.error("%s", error)
             return False
@@ -340,8 +347,8 @@ class Store:
         if accessor in self._index:
             return False
         try:
-            return self._read(accessor) is None
-        except RefusedError:
+            return self._files.version(accessor) is None
+        except OSError:
             return False
 
     def _known(self, accessor: Accessor) -> Record | None:
