@@ -13,8 +13,9 @@ from cubbyd import codec
 from cubbyd.core.token import Accessor, Creator, TokenEntry
 from cubbyd.core.token_text import Prefix, token_text
 from cubbyd.secret import Secret
-from cubbyd.store import keyring, record
+from cubbyd.store import keyring
 from cubbyd.store.files import DiskFiles
+from cubbyd.store.key_places import KeyPlaces, record
 
 YEAR = 365 * 86_400.0
 BRANCHES = 6
@@ -55,7 +56,7 @@ def populate(  # noqa: PLR0913 - each with its default
     """
     made = Population()
     with closing(DiskFiles(place.store)) as files:
-        keys = keyring.load_or_create(files, place.key_file, os.urandom)
+        keys = keyring.load_or_create(files, KeyPlaces(place.key_file), os.urandom)
         line: list[Accessor] = []
         for number in range(count):
             token = token_text(Prefix.SERVICE, os.urandom(32))

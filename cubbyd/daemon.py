@@ -8,7 +8,7 @@ when the last one has ended nothing is left to commit.
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +21,16 @@ import trio
 from cubbyd import __version__, systemd
 from cubbyd.clock import Clock
 from cubbyd.core.creation import Bounds
+from cubbyd.crypto.key_memory import KeyMemory
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.desk import Desk, Parts
 from cubbyd.errors import RefusedError, StartError
 from cubbyd.hardening import Hardening, harden
 from cubbyd.logical.context import Logins, Rules
-from cubbyd.logical.router import Router
-from cubbyd.messages import Peer, Request, Response
+from cubbyd.messages import Peer
 from cubbyd.reaper import keep_index, reap
 from cubbyd.resealer import keep_terms
+from cubbyd.secret import Secret
 from cubbyd.server import session
 from cubbyd.server.limits import Limits
 from cubbyd.server.peer import Access
@@ -39,27 +41,14 @@ from cubbyd.settings import Settings
 from cubbyd.store import keyring
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import DiskFiles
+from cubbyd.store.key_places import KeyPlaces
+from cubbyd.store.locksmith import Locksmith
 from cubbyd.store.sealed_file import Random
 from cubbyd.store.store import Store
 from cubbyd.wire.connection import ServerConnection
 
 _LOOK_AGAIN_AFTER: Final = 60.0
 """Seconds until the idle time is looked at again: a reload may have changed it."""
-
-
-class _Desk:
-    """Where all sessions ask: the router of the rules that hold now."""
-
-    def __init__(self, make_router: Callable[[Rules], Router], settings: Settings) -> None:
-        self._make_router = make_router
-        self.follow(settings)
-
-    def follow(self, settings: Settings) -> None:
-        """From the next request on, go by these settings."""
-        self._router = self._make_router(rules(settings))
-
-    def answer(self, request: Request, encode: Callable[[Response], bytes]) -> Awaitable[bytes]:
-        return self._router.answer(request, encode)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,12 +58,13 @@ class Daemon:
     settings: Settings
     """Those that hold now."""
     commit: GroupCommit
-    store: Store
     doors: Doors
     open_at: tuple[Door, ...]
     clock: Clock
     hardening: Hardening
-    desk: _Desk
+    measures: Mapping[str, bool]
+    """What keeps secrets in memory from others, and whether it holds."""
+    desk: Desk
     listens_at: tuple[str, ...]
     """Where, in words: the main door first."""
     is_activated: bool
@@ -85,12 +75,13 @@ class Daemon:
         self.settings = settings
         self.doors.access = _access(settings)
         self.doors.limits = limits(settings, self.hardening)
-        self.desk.follow(settings)
+        self.desk.follow(rules(settings, self.measures))
 
     async def wait_until_idle(self) -> None:
         """Return when nobody has been here for ``idle_exit``, and let nobody in any more."""
         while True:
-            if not (self.is_activated and self.settings.idle_exit):
+            may_go = self.is_activated and self.settings.idle_exit and not self.desk.would_forget
+            if not may_go:
                 await trio.sleep(_LOOK_AGAIN_AFTER)
                 continue
             left = self.settings.idle_exit - self.doors.quiet_for()
@@ -113,9 +104,7 @@ class Daemon:
         async with trio.open_nursery() as committing:
             committing.start_soon(self.commit.run)
             async with trio.open_nursery() as keeping:
-                keeping.start_soon(keep_index, self.store)
-                keeping.start_soon(keep_terms, self.store.terms)
-                keeping.start_soon(reap, self.store, self.clock)
+                keeping.start_soon(self.desk.keep, self._start_keeping)
                 async with trio.open_nursery() as serving:
                     await serving.start(self.doors.serve, self.open_at)
                     task_status.started()
@@ -125,12 +114,18 @@ class Daemon:
                 keeping.cancel_scope.cancel()
             committing.cancel_scope.cancel()
 
+    def _start_keeping(self, store: Store, nursery: trio.Nursery) -> None:
+        nursery.start_soon(keep_index, store)
+        nursery.start_soon(keep_terms, store.terms)
+        nursery.start_soon(reap, store, self.clock)
+
 
 @contextmanager
 def opened(
     settings: Settings,
     *,
     activated: Mapping[str, socket.socket] | None = None,
+    credentials: Path | None = None,
     clock: Clock = time.time,
     random: Random = os.urandom,
 ) -> Iterator[Daemon]:
@@ -139,6 +134,7 @@ def opened(
     Args:
         settings: Where everything is, and what holds.
         activated: Sockets from systemd, to serve at in place of those that the settings name.
+        credentials: The directory in which systemd hands over credentials.
         clock: Wall time.
         random: Draws bytes.
 
@@ -152,21 +148,31 @@ def opened(
     with (
         _listening(settings, access, handed) as listeners,
         _directory(settings.store) as files,
+        closing(KeyMemory()) as memory,
     ):
-        keys = keyring.load_or_create(files, settings.key_file, random, now=clock())
-        commit = GroupCommit(files)
-        store = Store(files, keys, commit=commit, random=random)
-        _prepare(store, settings)
-        make = partial(Router, store, clock=clock, request_id=partial(_uuid, random))
-        desk = _Desk(make, settings)
+        measures = {**hardening.measures(), **memory.measures()}
+        places = KeyPlaces(settings.key_file, credentials)
+        keys = keyring.load_or_create(files, places, random, hold=memory.hold, now=clock())
+        parts = Parts(
+            files=files,
+            commit=GroupCommit(files),
+            locksmith=Locksmith(places, random),
+            memory=memory,
+            random=random,
+            clock=clock,
+            request_id=partial(_uuid, random),
+        )
+        desk = Desk(parts, rules(settings, measures))
+        if keys is not None:
+            _open(desk, keys, settings)
         yield Daemon(
             settings=settings,
-            commit=commit,
-            store=store,
+            commit=parts.commit,
             doors=Doors(access, limits(settings, hardening)),
             open_at=tuple(_door(each, desk) for each in listeners),
             clock=clock,
             hardening=hardening,
+            measures=measures,
             desk=desk,
             listens_at=tuple(each.words for each in listeners),
             is_activated=_CBOR_DOOR in handed,
@@ -174,10 +180,17 @@ def opened(
 
 
 @contextmanager
-def opened_offline(settings: Settings) -> Iterator[tuple[DiskFiles, RootKeys]]:
+def opened_offline(
+    settings: Settings, ask: Callable[[], Secret], *, credentials: Path | None = None
+) -> Iterator[tuple[DiskFiles, RootKeys]]:
     """Harden the process, and take a store that is there, with its keys, to look at it.
 
     Nothing is made, but for the lock file where it is missing.
+
+    Args:
+        settings: Where everything is.
+        ask: Brings the passphrase, where one opens the keyring.
+        credentials: The directory in which systemd hands over credentials.
 
     Raises:
         StartError: It cannot be had; says why, and what to do.
@@ -192,7 +205,9 @@ def opened_offline(settings: Settings) -> Iterator[tuple[DiskFiles, RootKeys]]:
                 f"{settings.store} holds no keyring: it is no store, or the file was lost; "
                 "restore it from a copy of the store"
             )
-        yield files, keyring.load_or_create(files, settings.key_file, os.urandom)
+        places = KeyPlaces(settings.key_file, credentials)
+        keys = keyring.load_or_create(files, places, os.urandom)
+        yield files, keyring.unlock(files, ask()) if keys is None else keys
 
 
 @contextmanager
@@ -208,9 +223,9 @@ def _directory(path: Path) -> Iterator[DiskFiles]:
             yield files
 
 
-def _prepare(store: Store, settings: Settings) -> None:
+def _open(desk: Desk, keys: RootKeys, settings: Settings) -> None:
     try:
-        store.prepare()
+        desk.open(keys)
     except OSError as error:
         raise StartError(
             f"the store {settings.store} cannot be prepared: {error.strerror}"
@@ -283,7 +298,7 @@ def _listening(
         yield found
 
 
-def _door(opening: _Open, desk: _Desk) -> Door:
+def _door(opening: _Open, desk: Desk) -> Door:
     return Door(
         listener=opening.listener,
         serve=partial(_serve, desk, opening.language.connect),
@@ -292,12 +307,12 @@ def _door(opening: _Open, desk: _Desk) -> Door:
 
 
 async def _serve(
-    desk: _Desk, connect: Connect, stream: trio.SocketStream, peer: Peer, limits: Limits
+    desk: Desk, connect: Connect, stream: trio.SocketStream, peer: Peer, limits: Limits
 ) -> None:
     await session.serve(stream, peer, answer=desk.answer, limits=limits, connect=connect)
 
 
-def rules(settings: Settings) -> Rules:
+def rules(settings: Settings, measures: Mapping[str, bool]) -> Rules:
     """The settings that decisions depend on."""
     limits, login = settings.limits, settings.login
     return Rules(
@@ -311,6 +326,7 @@ def rules(settings: Settings) -> Rules:
         max_wrap_ttl=limits.max_wrap_ttl,
         max_policies=limits.max_policies,
         max_policy_bytes=limits.max_policy_bytes,
+        hardening=measures,
     )
 
 

@@ -92,6 +92,12 @@ class InvalidRequestError(RefusedError):
     default = "invalid request"
 
 
+class WrongPassphraseError(InvalidRequestError):
+    """It does not open the keyring. Trying on takes longer each time."""
+
+    default = "the passphrase is wrong"
+
+
 class UnsupportedPathError(RefusedError):
     """Nothing lives at that path."""
 

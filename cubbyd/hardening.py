@@ -10,7 +10,9 @@ import ctypes
 import logging
 import os
 import resource
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 log = logging.getLogger("cubbyd.hardening")
@@ -34,8 +36,18 @@ class Hardening:
     no_core_dumps: bool
     """By limit. A core pattern that is a pipe ignores it, and heeds ``not_dumpable``."""
     not_dumpable: bool
+    no_swap: bool
+    """The system has none, or the control group may use none. What cannot be seen counts as not."""
     max_open_files: int
     """Descriptors that we may have open now."""
+
+    def measures(self) -> dict[str, bool]:
+        """What keeps memory from others, for who wants to know."""
+        return {
+            "no_core_dumps": self.no_core_dumps,
+            "not_dumpable": self.not_dumpable,
+            "no_swap": self.no_swap,
+        }
 
     @property
     def max_connections(self) -> int:
@@ -53,6 +65,7 @@ def harden(*, max_connections: int) -> Hardening:
     return Hardening(
         no_core_dumps=_forbid_core_dumps(),
         not_dumpable=_forbid_dumping(),
+        no_swap=_has_no_swap(Path("/")),
         max_open_files=_allow_files(max_connections + SPARE_FILES),
     )
 
@@ -70,6 +83,18 @@ def _forbid_dumping() -> bool:
         problem = os.strerror(ctypes.get_errno())
         log.warning("the process's memory cannot be closed to others of its user: %s", problem)
     return bool(_libc.prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0)
+
+
+def _has_no_swap(root: Path) -> bool:
+    with suppress(OSError):
+        if len((root / "proc/swaps").read_text().splitlines()) == 1:  # its heading
+            return True
+    with suppress(OSError, ValueError):
+        line = (root / "proc/self/cgroup").read_text().strip()
+        group = line.removeprefix("0::/")  # but for it, there is one line for each old hierarchy
+        limit = root / "sys/fs/cgroup" / group / "memory.swap.max"
+        return "\n" not in line and limit.read_text().strip() == "0"
+    return False
 
 
 def _allow_files(wanted: int) -> int:

@@ -47,7 +47,7 @@ class Secret:
         return f"<Secret of {len(self._value)} bytes>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and compare_digest(self._value, other._value)
+        return isinstance(other, Secret) and compare_digest(self.reveal(), other.reveal())
 
     __hash__ = None  # type: ignore[assignment]  # a dict of secrets would compare in variable time
 

@@ -48,6 +48,12 @@ def activated_sockets(environment: MutableMapping[str, str]) -> dict[str, socket
     return found
 
 
+def credentials_directory(environment: Mapping[str, str]) -> Path | None:
+    """Where systemd hands over credentials (systemd.exec(5)); None where there are none."""
+    path = environment.get("CREDENTIALS_DIRECTORY", "")
+    return Path(path) if path else None
+
+
 def by_door(found: Mapping[str, socket.socket], doors: Collection[str]) -> dict[str, socket.socket]:
     """The sockets, each by the name of its door.
 

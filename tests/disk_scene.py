@@ -24,6 +24,7 @@ from cubbyd.core.token import is_accessor
 from cubbyd.errors import RefusedError
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import STAGED_PREFIX, DiskFiles
+from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.keyring import load_or_create
 from cubbyd.store.store import Store
 
@@ -82,7 +83,7 @@ def started(disk, build=RIGHT, *, random=None, now=NOW, at_once=False) -> Iterat
     files = build.files(STORE, calls)
     # The disk has one process only, and no descriptors that the kernel knows.
     with patch.object(fcntl, "flock", lambda _fd, _how: None), files.locked():
-        keys = build.keys(files, KEY_FILE, random, calls)
+        keys = build.keys(files, KeyPlaces(KEY_FILE, calls=calls), random)
         commit = CommitAtOnce(files) if at_once else build.commit(files, run_blocking=on_the_loop)
         house = House(files, keys=keys, clock=lambda: now, random=random, commit=commit)
         commit_phases = house.store.commit

@@ -32,7 +32,7 @@ class MemoryFiles:
         return self.files.get(name)
 
     def stage(self, data: bytes) -> str:
-        name = f"staged-{next(self._numbers)}"
+        name = f"staged-{next(self._numbers):016x}"
         self.files[name] = data
         return name
 

@@ -15,6 +15,7 @@ from cubbyd.core.policy import RESPONSE_WRAPPING
 from cubbyd.core.token import Accessor, Creator, TokenEntry, TokenType
 from cubbyd.core.token_text import Prefix, token_text
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.opener import Opener
 from cubbyd.secret import Secret
 from cubbyd.store import keyring, record
 
@@ -195,11 +196,11 @@ def shown(keys):
 
 def keyrings(random):
     """Keyrings, and what is found in them."""
-    file = keyring.encode(KEYS, WRAPPING_KEY, random)
+    file = keyring.encode(KEYS, Opener(key=WRAPPING_KEY), random)
     keys = shown(KEYS)
     flipped = file[:-1] + bytes([file[-1] ^ 1])
     timely = replace(KEYS, installed_at={1: EPOCH, 2: EPOCH + 0.5})
-    timed = keyring.encode(timely, WRAPPING_KEY, random)
+    timed = keyring.encode(timely, Opener(key=WRAPPING_KEY), random)
     cases = [
         ("two terms", "After a rotation.", WRAPPING_KEY, file, keys),
         ("other key", "Another store's key file.", TERM_1, file, None),

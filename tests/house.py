@@ -13,7 +13,9 @@ from uuid import UUID
 import trio
 from fakes import EPOCH, GUEST, Door, MemoryFiles, counting_random, on_the_loop
 
+from cubbyd.core.outcome import KeyChange
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.opener import Opener
 from cubbyd.errors import PermissionDeniedError, RefusedError
 from cubbyd.logical.context import Rules
 from cubbyd.logical.router import Router
@@ -27,7 +29,7 @@ KEYS = RootKeys(
     accessor_key=Secret(b"accessor key, of 32 bytes length"),
     terms={1: Secret(b"r" * 32)},
     installed_at={1: EPOCH},
-    wrapping_key=Secret(b"w" * 32),
+    opener=Opener(key=Secret(b"w" * 32)),
 )
 RULES = Rules(version="1.2.3")
 
@@ -56,7 +58,11 @@ class House:
         self.store = Store(files, keys, commit=self.commit, random=random or counting_random())
         numbers = count(1)
         self.router = Router(
-            self.store, rules, clock=clock, request_id=lambda: str(UUID(int=next(numbers)))
+            self.store,
+            rules,
+            clock=clock,
+            request_id=lambda: str(UUID(int=next(numbers))),
+            change_keys=self._change_keys,
         )
         self.owner = Door(self.router)
         self.guest = Door(self.router, GUEST)
@@ -70,6 +76,9 @@ class House:
             await build_index(self.store)
             yield self
             nursery.cancel_scope.cancel()
+
+    async def _change_keys(self, change: KeyChange) -> None:
+        raise NotImplementedError
 
     # What most tests are given
 

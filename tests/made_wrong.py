@@ -15,6 +15,7 @@ from disk_scene import Build
 from cubbyd.store import files, keyring
 from cubbyd.store.commit import GroupCommit, _Queued
 from cubbyd.store.files import DiskFiles
+from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.store import Store
 
 
@@ -171,24 +172,24 @@ class KeysBeforeTheirRing(GroupCommit):
         await super().carry_out(phases, lambda _: None)
 
 
-def keys_taken_for_durable(found, key_file, random, calls):
+def keys_taken_for_durable(found, places, random):
     """A key file that is there is used as it is."""
-    make = keyring._durable_key_file  # noqa: SLF001
+    make = KeyPlaces.durable_key_file
 
-    def durable(path, key, random, calls):
+    def durable(self, key, random):
         if key is None:
-            return make(path, key, random, calls)
+            return make(self, key, random)
         with patch.object(DiskFiles, "sync", lambda _self: None):
-            return make(path, key, random, calls)
+            return make(self, key, random)
 
-    with patch.object(keyring, "_durable_key_file", durable):
-        return keyring.load_or_create(found, key_file, random, calls)
+    with patch.object(KeyPlaces, "durable_key_file", durable):
+        return keyring.load_or_create(found, places, random)
 
 
-def keys_unsynced(found, key_file, random, calls):
+def keys_unsynced(found, places, random):
     """The keyring is durable, and the key that opens it need not be."""
     with patch.object(DiskFiles, "sync", lambda _self: None):
-        keys = keyring.load_or_create(found, key_file, random, calls)
+        keys = keyring.load_or_create(found, places, random)
     found.sync()
     return keys
 

@@ -1,7 +1,5 @@
 """A daemon with one of each kind in its store, to whom keys come and go."""
 
-from dataclasses import replace
-
 from house import KEYS, open_house
 
 from cubbyd.core.token import is_accessor
@@ -17,8 +15,7 @@ def keys_on_disk(files):
     file = files.read("keyring")
     if file is None:
         return KEYS
-    found = keyring.decode(file, KEYS.wrapping_key)
-    return replace(found, wrapping_key=KEYS.wrapping_key)
+    return keyring.decode(file, KEYS.opener.key)
 
 
 def next_house(files, **options):

@@ -8,6 +8,7 @@ from token_entries import an_entry
 from cubbyd.core.outcome import Cubbyhole, Put, Remove
 from cubbyd.core.token_text import Prefix
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.opener import Opener
 from cubbyd.reaper import build_index
 from cubbyd.secret import Secret
 from cubbyd.store.commit import GroupCommit
@@ -16,7 +17,7 @@ from cubbyd.store.store import Store
 KEYS = RootKeys(
     accessor_key=Secret(b"a" * 32),
     terms={1: Secret(b"1" * 32)},
-    wrapping_key=Secret(b"w" * 32),
+    opener=Opener(key=Secret(b"w" * 32)),
 )
 
 

@@ -13,11 +13,13 @@ SETTINGS = Settings(socket=Path("/s"), store=Path("/d"), key_file=Path("/k"))
 
 
 def hardening(max_open_files):
-    return Hardening(no_core_dumps=True, not_dumpable=True, max_open_files=max_open_files)
+    return Hardening(
+        no_core_dumps=True, not_dumpable=True, no_swap=True, max_open_files=max_open_files
+    )
 
 
 def test_the_default_settings_are_the_rules_that_decisions_have_by_default():
-    assert replace(daemon.rules(SETTINGS), version="") == Rules()
+    assert replace(daemon.rules(SETTINGS, {}), version="") == Rules()
 
 
 def test_the_default_settings_are_the_limits_that_connections_have_by_default():

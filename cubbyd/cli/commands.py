@@ -29,6 +29,9 @@ COMMANDS = {
     "policy": "cubbyd.cli.policies:policy",
     "random": "cubbyd.cli.tools:random",
     "status": "cubbyd.cli.status:status",
+    "unseal": "cubbyd.cli.keys:unseal",
+    "seal": "cubbyd.cli.keys:seal",
+    "rekey": "cubbyd.cli.keys:rekey",
     "rotate": "cubbyd.cli.keys:rotate",
     "key-status": "cubbyd.cli.keys:key_status",
 }

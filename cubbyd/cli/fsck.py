@@ -1,17 +1,20 @@
 """``cubbyd fsck``: looks a store over while no daemon runs."""
 
+import os
 import time
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
 import click
 
-from cubbyd import config, daemon
+from cubbyd import config, daemon, systemd
 from cubbyd.cli import standard, store_options
 from cubbyd.cli.fsck_report import as_map, as_text
+from cubbyd.cli.passphrase import fd_option, read_passphrase
 from cubbyd.cli.render import Format
-from cubbyd.errors import StartError, StoreError
+from cubbyd.errors import RefusedError, StartError, StoreError
 from cubbyd.fsck.check import Report, check
 
 
@@ -64,6 +67,7 @@ Exit status:
     is_flag=True,
     help="Destroy wrapping tokens and tokens of limited use: a restored copy has them unspent.",
 )
+@fd_option("--passphrase-fd", "the passphrase, where one opens the keys")
 @click.option(
     "--format",
     "form",
@@ -81,6 +85,7 @@ def fsck(  # noqa: PLR0913 - one parameter for each option
     key_file: Path | None,
     quarantine: bool,
     after_restore: bool,
+    passphrase_fd: int | None,
     form: str,
 ) -> None:
     """Look the store over while no daemon runs; change nothing unless told to."""
@@ -93,11 +98,13 @@ def fsck(  # noqa: PLR0913 - one parameter for each option
     }
     try:
         settings = config.load(file or before.get("file"), overrides=overrides)
-        with daemon.opened_offline(settings) as (files, keys):
+        ask = partial(read_passphrase, passphrase_fd, standard.StandardInput(), "Passphrase: ")
+        credentials = systemd.credentials_directory(os.environ)
+        with daemon.opened_offline(settings, ask, credentials=credentials) as (files, keys):
             report = check(
                 files, keys, now=time.time(), quarantine=quarantine, after_restore=after_restore
             )
-    except (StartError, StoreError) as error:
+    except (StartError, StoreError, RefusedError) as error:
         _fail(context, str(error))
     except OSError as error:
         _fail(context, f"the store {settings.store}: {error.strerror}")

@@ -24,6 +24,9 @@ _COMMANDS: Final = {
     "install-units": "cubbyd.cli.install_units:install_units",
 }
 """Besides serving, which wants none of them loaded."""
+_FAILED: Final = 1
+_LOST_TRACK: Final = 3
+"""Our units do not start us again then: what the page cache shows may not be on the disk."""
 _EPILOG = """\b
 Without any option it serves the user who starts it:
   cubbyd                                  socket in $XDG_RUNTIME_DIR/cubbyd
@@ -31,7 +34,8 @@ Without any option it serves the user who starts it:
 
 Every option is also a setting in the configuration file; options win.
 SIGHUP has it read anew: docs/configuration.md says what then holds at once.
-Exit status: 0 stopped as asked, 1 could not start or had to stop, 2 usage;
+Exit status: 0 stopped as asked, 1 could not start, 2 usage, 3 had to stop since
+nobody knows what is on the disk (see docs/operations.md before starting again);
 of its commands, see for example: cubbyd fsck --help
 """
 
@@ -80,22 +84,26 @@ def main(  # noqa: PLR0913 - one parameter for each option
         "key_file": key_file,
         "log_level": log_level,
     }
-    problems: list[str] = []
+    problems: dict[str, int] = {}
     journal.set_up(os.environ)
     try:
         activated = systemd.activated_sockets(os.environ)
         load = partial(config.load, file, overrides=overrides)
         settings = load()
         journal.set_level(settings.log_level)
-        with daemon.opened(settings, activated=activated) as opened:
+        credentials = systemd.credentials_directory(os.environ)
+        with daemon.opened(settings, activated=activated, credentials=credentials) as opened:
             trio.run(service.run, opened, load, systemd.Notifier(os.environ))
     except* (StartError, StoreError) as found:
         # Every task that waited for the disk raises the same.
-        problems = list(dict.fromkeys(map(str, _leaves(found))))
+        problems = {
+            str(each): _LOST_TRACK if isinstance(each, StoreError) else _FAILED
+            for each in _leaves(found)
+        }
+    for problem in problems:
+        _log.error("%s", problem)
     if problems:
-        for problem in problems:
-            _log.error("%s", problem)
-        sys.exit(1)
+        sys.exit(max(problems.values()))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

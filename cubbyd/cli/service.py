@@ -31,19 +31,27 @@ async def run(daemon: Daemon, load: Callable[[], Settings], notifier: Notifier) 
     """
     stop = trio.Event()
 
+    def words() -> str:
+        places = " and ".join(daemon.listens_at)
+        return f"sealed, at {places}" if daemon.desk.is_sealed else f"serving at {places}"
+
+    def tell() -> None:
+        _log.info("sealed" if daemon.desk.is_sealed else "unsealed")
+        notifier.status(words())
+
     async def reload_all() -> None:
         notifier.reloading()
         await _reload(daemon, load)
-        notifier.ready(words)
+        notifier.ready(words())
 
-    words = f"serving at {' and '.join(daemon.listens_at)}"
+    daemon.desk.call_on_change(tell)
     with trio.open_signal_receiver(*_SIGNALS) as signals:
         async with trio.open_nursery() as around:
             around.start_soon(keep_alive, notifier)  # to the end of what is in flight
             async with trio.open_nursery() as serving:
                 await serving.start(daemon.serve, stop)
                 _announce(daemon)
-                notifier.ready(words)
+                notifier.ready(words())
                 around.start_soon(_end_when_idle, daemon, stop)
                 around.start_soon(_obey, signals, stop, reload_all)
                 await stop.wait()
@@ -56,6 +64,7 @@ def _announce(daemon: Daemon) -> None:
         click.echo(
             f"cubbyd {__version__} listens at {' and '.join(daemon.listens_at)}, "
             f"store {daemon.settings.store}"
+            f"{', sealed until cubby unseal' if daemon.desk.is_sealed else ''}"
         )
 
 

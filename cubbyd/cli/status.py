@@ -7,6 +7,7 @@ import click
 from cubbyd.cli.exit_codes import Exit
 from cubbyd.cli.invocation import Invocation, examples, shared_options
 from cubbyd.client import calls
+from cubbyd.value import Map
 
 
 @click.command(
@@ -19,7 +20,7 @@ from cubbyd.client import calls
 @shared_options(wraps=False)
 @click.pass_context
 def status(context: click.Context) -> None:
-    """Show the daemon's state.
+    """Show the daemon's state: whether it serves, and what guards its memory.
 
     Exits with 0 when it serves, 8 when it is sealed, 7 when there is none.
     """
@@ -27,6 +28,9 @@ def status(context: click.Context) -> None:
     # Both are answered without a token, and nobody's should be shown around for this.
     health = invocation.ask(calls.health(), token=None)
     seal_status = invocation.ask(calls.seal_status(), token=None)
-    data = {**(health.data or {}), **(seal_status.data or {})}
+    hardening = invocation.ask(calls.hardening(), token=None)
+    data: Map = {}
+    for each in (health, seal_status, hardening):
+        data.update(each.data or {})
     invocation.show(replace(seal_status, data=data))
     context.exit(Exit.SEALED if data.get("sealed") else Exit.DONE)

@@ -17,6 +17,7 @@ from cubbyd.client.calls import (
     Duration,
     Encoding,
     Keys,
+    KeySource,
     Token,
     TokenOptions,
     WrappingLookup,
@@ -25,6 +26,7 @@ from cubbyd.client.session import TURN_SECONDS, Session, Wait
 from cubbyd.client.sync_client import DEFAULT_TIMEOUT
 from cubbyd.locations import check_socket_path, client_socket
 from cubbyd.messages import Auth, Operation, Response, WrapInfo
+from cubbyd.secret import Secret
 from cubbyd.value import Map
 
 R = TypeVar("R")
@@ -261,3 +263,25 @@ class AsyncClient:
     async def key_status(self) -> Map:
         """See ``calls.key_status``."""
         return await self.perform(calls.key_status())
+
+    async def hardening(self) -> Map:
+        """See ``calls.hardening``."""
+        return await self.perform(calls.hardening())
+
+    async def unseal(self, passphrase: Secret | str) -> Map:
+        """See ``calls.unseal``."""
+        return await self.perform(calls.unseal(passphrase))
+
+    async def seal(self) -> None:
+        """See ``calls.seal``."""
+        await self.perform(calls.seal())
+
+    async def rekey(
+        self,
+        to: KeySource,
+        *,
+        passphrase: Secret | str | None = None,
+        current: Secret | str | None = None,
+    ) -> None:
+        """See ``calls.rekey``."""
+        await self.perform(calls.rekey(to, passphrase=passphrase, current=current))

@@ -18,6 +18,7 @@ from cubbyd.client.calls import (
     Duration,
     Encoding,
     Keys,
+    KeySource,
     Token,
     TokenOptions,
     WrappingLookup,
@@ -25,6 +26,7 @@ from cubbyd.client.calls import (
 from cubbyd.client.session import TURN_SECONDS, Session, Wait
 from cubbyd.locations import check_socket_path, client_socket
 from cubbyd.messages import Auth, Operation, Response, WrapInfo
+from cubbyd.secret import Secret
 from cubbyd.value import Map
 
 R = TypeVar("R")
@@ -281,3 +283,25 @@ class Client:
     def key_status(self) -> Map:
         """See ``calls.key_status``."""
         return self.perform(calls.key_status())
+
+    def hardening(self) -> Map:
+        """See ``calls.hardening``."""
+        return self.perform(calls.hardening())
+
+    def unseal(self, passphrase: Secret | str) -> Map:
+        """See ``calls.unseal``."""
+        return self.perform(calls.unseal(passphrase))
+
+    def seal(self) -> None:
+        """See ``calls.seal``."""
+        self.perform(calls.seal())
+
+    def rekey(
+        self,
+        to: KeySource,
+        *,
+        passphrase: Secret | str | None = None,
+        current: Secret | str | None = None,
+    ) -> None:
+        """See ``calls.rekey``."""
+        self.perform(calls.rekey(to, passphrase=passphrase, current=current))

@@ -9,6 +9,7 @@ from cubbyd.core.token import Accessor, TokenEntry
 from cubbyd.secret import Secret
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,24 @@ class Rotate:
     at: Timestamp
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rekey:
+    """Have the keyring opened by something else; what is in it stays as it is."""
+
+    source: str
+    """One of ``crypto.opener.KeySource``."""
+    passphrase: Secret | None = None
+    """The new one, where that is the source."""
+    current: Secret | None = None
+    """The one that has opened it so far, where that was the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Forget the keys, and all that they opened."""
+
+
+KeyChange: TypeAlias = Rekey | Seal
 TokenChange: TypeAlias = Put | Remove
 Change: TypeAlias = TokenChange | PutPolicy | RemovePolicy | Tidy | Rotate
 
@@ -77,6 +96,12 @@ class Outcome(Generic[T]):
 
     reply: T
     changes: tuple[Change, ...] = ()
+    afterwards: KeyChange | None = None
+    """What is to become of the keys then; before anybody hears of it, too."""
+
+    def saying(self, reply: U) -> "Outcome[U]":
+        """The same changes, with another answer."""
+        return Outcome(reply=reply, changes=self.changes, afterwards=self.afterwards)
 
     def phases(self, counted: TokenChange | None) -> list[list[Change]]:
         """The changes in the order in which each step must be durable before the next begins.

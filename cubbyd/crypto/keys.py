@@ -17,9 +17,9 @@ from hashlib import blake2b
 from typing import Final, Self
 
 from cubbyd.clock import Timestamp
+from cubbyd.crypto.opener import KEY_BYTES, Opener
 from cubbyd.secret import Secret
 
-KEY_BYTES: Final = 32
 ACCESSOR_BYTES: Final = 16
 """128 bits: names do not collide, and are too many to be guessed."""
 
@@ -32,7 +32,7 @@ class RootKeys:
     terms: Mapping[int, Secret]
     installed_at: Mapping[int, Timestamp] = field(default_factory=dict)
     """When a term was added; those of which it is not known are not in it."""
-    wrapping_key: Secret | None = field(default=None, compare=False)
+    opener: Opener | None = field(default=None, compare=False)
     """What opens the keyring, to write it anew with; no part of what is in it. None where nobody
     ever will."""
 

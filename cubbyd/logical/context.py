@@ -63,6 +63,8 @@ class Rules:
     max_wrap_ttl: float = MAX_WRAP_TTL
     max_policies: int = MAX_POLICIES
     max_policy_bytes: int = MAX_POLICY_BYTES
+    hardening: Mapping[str, bool] = field(default_factory=dict)
+    """What holds of that which keeps secrets in memory from others; told to whoever asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

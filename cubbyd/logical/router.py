@@ -5,12 +5,12 @@ Loading and deciding happen without a pause, so a decision holds until its chang
 a decision that meets a record with a change in flight is put off until that has settled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from cubbyd.clock import Clock
-from cubbyd.core.outcome import Change, Outcome
+from cubbyd.core.outcome import Change, KeyChange, Outcome
 from cubbyd.core.path import check_absolute, check_writable, parse_path
 from cubbyd.core.policy import Acl, Capability
 from cubbyd.errors import (
@@ -54,8 +54,11 @@ class Router:
         *,
         clock: Clock,
         request_id: Callable[[], str],
+        change_keys: Callable[[KeyChange], Awaitable[None]],
     ) -> None:
+        """``change_keys`` does what is decided about the keys that open the store."""
         self._store = store
+        self._change_keys = change_keys
         self._rules = rules
         self._clock = clock
         self._request_id = request_id
@@ -75,7 +78,7 @@ class Router:
         """
         while True:
             try:
-                reply, phases = self._decide(request, encode)
+                decided, phases = self._decide(request, encode)
                 if phases:
                     # Durable before anyone hears of it: a crash may lose a reply, never revive a
                     # token.
@@ -84,28 +87,31 @@ class Router:
                 await change.settled()
             else:
                 break
-        if isinstance(reply, RefusedError):
-            raise reply
-        return reply
+        if isinstance(decided.reply, RefusedError):
+            raise decided.reply
+        if decided.afterwards is not None:
+            await self._change_keys(decided.afterwards)
+        return decided.reply
 
     def _decide(
         self, request: Request, encode: Callable[[Response], T]
-    ) -> tuple[T | RefusedError, list[list[Change]]]:
+    ) -> tuple[Outcome[T | RefusedError], list[list[Change]]]:
         """The reply, or what refuses the request, and the changes that come with either."""
         tokens = Tokens(self._store, self._clock())
         caller = _NOBODY
         changes: tuple[Change, ...] = ()
+        afterwards: KeyChange | None = None
         reply: T | RefusedError
         try:
             context, route = self._admit(request, tokens)
             caller = context.caller  # from here on a use is spent, whatever follows
             outcome = self._perform(context, route)
             reply = encode(outcome.reply)
-            changes = outcome.changes
+            changes, afterwards = outcome.changes, outcome.afterwards
         except RefusedError as error:
             reply = error
-        decided = Outcome(reply=reply, changes=(*changes, *tokens.burials))
-        return reply, decided.phases(caller.count())
+        decided = Outcome(reply=reply, changes=(*changes, *tokens.burials), afterwards=afterwards)
+        return decided, decided.phases(caller.count())
 
     def _admit(self, request: Request, tokens: Tokens) -> tuple[Context, Route | None]:
         """All that costs the caller nothing: what is asked, and by whom."""
@@ -155,7 +161,7 @@ class Router:
         if outcome.reply is None:
             if operation in (Operation.READ, Operation.LIST):
                 raise NotFoundError
-            return Outcome(reply=Response(request_id=self._request_id()), changes=outcome.changes)
+            return outcome.saying(Response(request_id=self._request_id()))
         response = outcome.reply
         if not response.request_id and response.wrap_info is None:
             response = replace(response, request_id=self._request_id())
@@ -163,7 +169,7 @@ class Router:
         if not takes_any and (extra := context.fields.unrecognized(route.fields or ())):
             words = f"Endpoint ignored these unrecognized parameters: [{' '.join(extra)}]"
             response = replace(response, warnings=(*response.warnings, words))
-        whole = Outcome(reply=response, changes=outcome.changes)
+        whole = outcome.saying(response)
         return wrapping.wrap_reply(context, whole) if route.is_logical else whole
 
 

@@ -3,61 +3,99 @@
 from typing import Final
 
 from cubbyd.clock import rfc3339
-from cubbyd.core.outcome import Outcome, Rotate
-from cubbyd.crypto.keys import KEY_BYTES
-from cubbyd.errors import InvalidRequestError
-from cubbyd.logical import wrapping
+from cubbyd.core.outcome import Outcome, Rekey, Rotate, Seal
+from cubbyd.crypto.opener import KEY_BYTES, KeySource
+from cubbyd.errors import InvalidRequestError, PermissionDeniedError, multierror
+from cubbyd.logical import state, wrapping
 from cubbyd.logical.context import Context, Handler, Route
-from cubbyd.messages import Operation, Response
+from cubbyd.messages import Operation, Response, Role
 from cubbyd.secret import Secret
 from cubbyd.value import Map
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
 """What Go takes for no time at all; its clients insist on one."""
+_MIN_PASSPHRASE_CHARS: Final = 8
+_MAX_PASSPHRASE_BYTES: Final = 1024
+
+_PASSPHRASE: Final = KeySource.PASSPHRASE.value
+_SOURCES: Final = tuple(each.value for each in KeySource)
 
 
 def seal_status(context: Context) -> Outcome[Response | None]:
-    """Whether the daemon has its keys. No shares of a key are ever handed out, hence the zeros."""
-    data: Map = {
-        "type": "key-file",
-        "initialized": True,
-        "sealed": False,
-        "t": 0,
-        "n": 0,
-        "progress": 0,
-        "nonce": "",
-        "recovery_seal": False,
-        "migration": False,
-        "version": context.rules.version,
-        "storage_type": "file",
-    }
+    """Whether the daemon has its keys."""
+    source = context.tokens.records.key_status().source
+    data = state.seal_status(source, is_sealed=False, version=context.rules.version)
     return Outcome(reply=Response(data=data))
 
 
 def health(context: Context) -> Outcome[Response | None]:
     """Whether the daemon serves."""
-    data: Map = {
-        "initialized": True,
-        "sealed": False,
-        "standby": False,
-        "server_time_utc": int(context.now),
-        "version": context.rules.version,
-    }
+    data = state.health(context.now, is_sealed=False, version=context.rules.version)
     return Outcome(reply=Response(data=data))
 
 
 def leader(_: Context) -> Outcome[Response | None]:
-    """One daemon serves one host: there is nobody to lead. OpenBao's ``status`` asks."""
-    return Outcome(reply=Response(data={"ha_enabled": False}))
+    """Who leads."""
+    return Outcome(reply=Response(data=state.leader()))
 
 
-def seal(_: Context) -> Outcome[Response | None]:
-    """Forget the keys until somebody brings them back; refused while they lie in a file."""
-    raise InvalidRequestError(
-        "sealing needs a passphrase as the source of the keys: this daemon takes them from a key "
-        "file, and the next start would have them again. To lock the store, stop the daemon and "
-        "take its key file away"
+def init(_: Context) -> Outcome[Response | None]:
+    """Whether there are keys."""
+    return Outcome(reply=Response(data=state.init()))
+
+
+def hardening(context: Context) -> Outcome[Response | None]:
+    """Which of the measures hold that keep secrets in memory from others."""
+    return Outcome(reply=Response(data={**context.rules.hardening}))
+
+
+def seal(context: Context) -> Outcome[Response | None]:
+    """Forget the keys until somebody brings them back; refused where the next start finds them."""
+    source = context.tokens.records.key_status().source
+    if source != _PASSPHRASE:
+        raise InvalidRequestError(
+            "sealing needs a passphrase as the source of the keys: this daemon takes them from a "
+            f"{source}, and the next start would have them again. cubby rekey --to passphrase "
+            "changes that"
+        )
+    return Outcome(reply=None, afterwards=Seal())
+
+
+def rekey(context: Context) -> Outcome[Response | None]:
+    """Have the keyring opened by something else; the owner's, at the door that knows him."""
+    if context.request.peer.role is not Role.OWNER:
+        raise PermissionDeniedError(multierror("permission denied"))
+    fields = context.fields
+    source, now = fields.text("to"), context.tokens.records.key_status().source
+    passphrase, current = (
+        Secret.from_text(found) if found else None
+        for found in (fields.text("passphrase"), fields.text("current_passphrase"))
     )
+    if source not in _SOURCES:
+        raise InvalidRequestError(f"to must be one of {', '.join(_SOURCES)}")
+    if source == now and source != _PASSPHRASE:
+        raise InvalidRequestError(f"the keyring opens with a {source} already")
+    if (source == _PASSPHRASE) != (passphrase is not None):
+        raise InvalidRequestError("a passphrase goes with to=passphrase, and with nothing else")
+    if (now == _PASSPHRASE) != (current is not None):
+        raise InvalidRequestError(
+            "current_passphrase must be the one that opens the keyring now"
+            if current is None
+            else "current_passphrase is for a keyring that opens with one, and this does not"
+        )
+    if passphrase is not None:
+        check_passphrase(passphrase)
+    return Outcome(
+        reply=None, afterwards=Rekey(source=source, passphrase=passphrase, current=current)
+    )
+
+
+def check_passphrase(passphrase: Secret) -> None:
+    """Refuse a new passphrase that is hardly one. Raises InvalidRequestError."""
+    if len(passphrase.reveal_text()) < _MIN_PASSPHRASE_CHARS:
+        raise InvalidRequestError(f"a passphrase has at least {_MIN_PASSPHRASE_CHARS} characters")
+    if len(passphrase.reveal()) > _MAX_PASSPHRASE_BYTES:
+        raise InvalidRequestError(f"a passphrase has at most {_MAX_PASSPHRASE_BYTES} bytes")
 
 
 def rotate(context: Context) -> Outcome[Response | None]:
@@ -77,11 +115,6 @@ def key_status(context: Context) -> Outcome[Response | None]:
         "files": files,
     }
     return Outcome(reply=Response(data=data))
-
-
-def init(_: Context) -> Outcome[Response | None]:
-    """A daemon that runs has made its keys: it is never without. Clients of OpenBao ask."""
-    return Outcome(reply=Response(data={"initialized": True}))
 
 
 def _open_to_all(handler: Handler) -> Route:
@@ -104,4 +137,17 @@ ROUTES = {
     "sys/rotate/keyring": _ROTATE,  # what OpenBao's own client asks for
     "sys/key-status": Route(handlers={Operation.READ: key_status}, fields=()),
     "sys/seal": Route(handlers={Operation.WRITE: seal}, fields=(), needs_sudo=True),
+    # While sealed it does something; then and now it says how that stands.
+    state.UNSEAL: Route(
+        handlers={Operation.WRITE: seal_status},
+        fields=(state.PASSPHRASE,),
+        needs_caller=False,
+        is_logical=False,
+    ),
+    "sys/rekey": Route(
+        handlers={Operation.WRITE: rekey},
+        fields=("to", "passphrase", "current_passphrase"),
+        needs_sudo=True,
+    ),
+    "sys/hardening": _open_to_all(hardening),
 }

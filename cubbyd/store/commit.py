@@ -7,7 +7,7 @@ names in flight are known here, and readers wait for them to settle.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -31,18 +31,19 @@ class InFlightError(Exception):
         await self._settled.wait()
 
 
-Results: TypeAlias = list[RefusedError | None]
+T = TypeVar("T")
 
 
 class RunBlocking(Protocol):
     """How blocking calls are run: on a worker thread, or in a test on the loop itself."""
 
-    def __call__(self, sync_fn: Callable[[], Results], /) -> Awaitable[Results]:
+    def __call__(self, sync_fn: Callable[[], T], /) -> Awaitable[T]:
         """Run it to its end, also when the caller is cancelled."""
         ...
 
 
-async def _in_thread(sync_fn: Callable[[], Results], /) -> Results:
+async def in_thread(sync_fn: Callable[[], T], /) -> T:
+    """Run it on a worker thread."""
     # Not abandoned on cancel: what the thread does to the disk must be known.
     return await trio.to_thread.run_sync(sync_fn)
 
@@ -61,7 +62,7 @@ class _Queued:
 class GroupCommit:
     """The queue of changes and the one task that carries them out."""
 
-    def __init__(self, files: Files, *, run_blocking: RunBlocking = _in_thread) -> None:
+    def __init__(self, files: Files, *, run_blocking: RunBlocking = in_thread) -> None:
         self._files = files
         self._run_blocking = run_blocking
         self._queue: list[_Queued] = []

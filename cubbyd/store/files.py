@@ -7,6 +7,7 @@ then the directory is synced. So a name always leads to a whole file, the old or
 import fcntl
 import logging
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -336,10 +337,14 @@ def _sync_directory(directory: Path, calls: SystemCalls) -> None:
         calls.close(fd)
 
 
+_STAGED: Final = re.compile(f"{STAGED_PREFIX}[0-9a-f]{{16}}")
+"""What ``stage`` makes; whoever else begins a name so keeps his file."""
+
+
 def sweep(files: Files, names: Iterable[str]) -> None:
     """Take away what a crash left half-written, of these names; what will not go is reported."""
     for name in names:
-        if name.startswith(STAGED_PREFIX):
+        if _STAGED.fullmatch(name):
             try:
                 files.remove(name)
             except OSError as error:

@@ -3,35 +3,37 @@
     "cubbykey"  version  length   parameters     keys
     8 bytes     u16      u32      length bytes    what is left
 
-The parameters (CBOR, in clear) say how the key-encryption key comes about: ``{"kdf": "none"}`` for
-32 random bytes from a key file. The keys (CBOR, sealed) are
+The parameters (CBOR, in clear) say what opens the keys: a key file or a credential with 32 random
+bytes, or a passphrase. The keys (CBOR, sealed) are
 ``{"accessor_key": bytes, "terms": {"1": bytes, ...}, "installed_at": {"1": time, ...}}``. All that
 stands before them is their associated data. docs/format.md describes every byte.
 """
 
-import os
-import stat
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 from struct import Struct
 from struct import error as struct_error
-from typing import Final
+from typing import Final, TypeAlias
 
 from cubbyd import codec
 from cubbyd.clock import Timestamp
 from cubbyd.core.token import is_accessor
-from cubbyd.crypto.keys import KEY_BYTES, RootKeys
+from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.opener import KEY_BYTES, Argon2id, KeySource, Opener
 from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
 from cubbyd.errors import (
     IntegrityError,
+    InvalidRequestError,
     MalformedFrameError,
     RefusedError,
+    SealBrokenError,
     StartError,
     StoreError,
+    WrongPassphraseError,
 )
 from cubbyd.secret import Secret
-from cubbyd.store.batch import Write, apply
-from cubbyd.store.files import DiskFiles, Files, SystemCalls, sweep
+from cubbyd.store.batch import Write, apply, refused
+from cubbyd.store.files import Files
+from cubbyd.store.key_places import CREDENTIAL, KeyPlaces
 from cubbyd.store.policy_record import PREFIX as POLICY_PREFIX
 from cubbyd.store.sealed_file import Random
 from cubbyd.value import Map, Value
@@ -41,52 +43,96 @@ MAGIC: Final = b"cubbykey"
 VERSION: Final = 1
 
 _HEADER = Struct(">8sHI")
-_RANDOM_KEY = codec.encode({"kdf": "none"})
+
+Hold: TypeAlias = Callable[[bytes], Secret]
+"""Keeps a key: in memory of its own, or in a test anywhere."""
 
 
 def load_or_create(
     files: Files,
-    key_file: Path,
+    places: KeyPlaces,
     random: Random,
-    calls: SystemCalls = os,
     *,
+    hold: Hold = Secret,
     now: Timestamp | None = None,
-) -> RootKeys:
+) -> RootKeys | None:
     """The store's keys; a store without anything in it gets new ones.
 
-    A key file is made only where neither keyring nor tokens exist: a key that is lost is an error,
-    never a fresh start.
+    A key that opens the keyring is made only where neither keyring nor tokens exist: one that is
+    lost is an error, never a fresh start. Where there is a credential, the new keyring opens with
+    that; else with a key file.
 
     Args:
         files: The store.
-        key_file: Where the key lies that opens its keyring.
+        places: Where the key may lie that opens its keyring.
         random: For new keys.
-        calls: What reads and writes the key file.
+        hold: Keeps the keys.
         now: When new keys are made, to be noted beside them.
+
+    Returns:
+        None where only a passphrase opens the keyring: see ``unlock``.
 
     Raises:
         StartError: Says what is missing or damaged, and what to do.
     """
     try:
         file = files.read(KEYRING_NAME)
-        in_use = file is not None or any(_holds(name) for name in files.names())
-        wrapping_key = _read_key_file(key_file, calls)
-        if file is not None and wrapping_key is not None:
-            return replace(decode(file, wrapping_key), wrapping_key=wrapping_key)
-        if in_use:
-            raise StartError(_lost(key_file) if file is not None else _KEYRING_GONE)
-        wrapping_key = _durable_key_file(key_file, wrapping_key, random, calls)
-        keys = RootKeys(
-            accessor_key=Secret(random(KEY_BYTES)),
-            terms={1: Secret(random(KEY_BYTES))},
-            installed_at={} if now is None else {1: now},
-            wrapping_key=wrapping_key,
-        )
-        _save(files, encode(keys, wrapping_key, random))
+        if file is None:
+            if any(_holds(name) for name in files.names()):
+                raise StartError(_KEYRING_GONE)
+            return _create(files, places, random, hold, now)
+        source, _ = source_of(file)
+        if source is KeySource.PASSPHRASE:
+            return None
+        key = places.read(source)
+        if key is None:
+            raise StartError(_lost(source, places))
+        return decode(file, key, hold)
     except OSError as error:
         raise StartError(f"the keys cannot be read or written: {error.strerror}") from None
     except (RefusedError, StoreError) as error:
         raise StartError(str(error)) from None
+
+
+def unlock(files: Files, passphrase: Secret, *, hold: Hold = Secret) -> RootKeys:
+    """The store's keys, where a passphrase opens them. Takes most of a second.
+
+    Raises:
+        WrongPassphraseError: It does not open them.
+        RefusedError: The keyring cannot be read, or opens with something else.
+    """
+    try:
+        file = files.read(KEYRING_NAME)
+    except OSError as error:
+        raise refused(error) from None
+    if file is None:
+        raise IntegrityError(_KEYRING_GONE)
+    _, argon2id = source_of(file)
+    if argon2id is None:
+        raise InvalidRequestError("this store's keyring opens with no passphrase")
+    try:
+        return decode(file, argon2id.derive(passphrase), hold)
+    except SealBrokenError:
+        raise WrongPassphraseError from None
+
+
+def _create(
+    files: Files, places: KeyPlaces, random: Random, hold: Hold, now: Timestamp | None
+) -> RootKeys:
+    source = KeySource.CREDENTIAL
+    key = places.read(source)
+    if key is None:
+        source = KeySource.KEY_FILE
+        key = places.durable_key_file(places.read(source), random)
+    keys = RootKeys(
+        accessor_key=hold(random(KEY_BYTES)),
+        terms={1: hold(random(KEY_BYTES))},
+        installed_at={} if now is None else {1: now},
+        opener=Opener(key=hold(key.reveal()), source=source),
+    )
+    (problem,) = apply(files, [[rewriting(keys, random)]])
+    if problem is not None:
+        raise problem
     return keys
 
 
@@ -95,9 +141,10 @@ def _holds(name: str) -> bool:
     return is_accessor(name) or name.startswith(POLICY_PREFIX)
 
 
-def encode(keys: RootKeys, wrapping_key: Secret, random: Random) -> bytes:
+def encode(keys: RootKeys, opener: Opener, random: Random) -> bytes:
     """The keyring as a file."""
-    clear = _HEADER.pack(MAGIC, VERSION, len(_RANDOM_KEY)) + _RANDOM_KEY
+    parameters = codec.encode(_parameters(opener))
+    clear = _HEADER.pack(MAGIC, VERSION, len(parameters)) + parameters
     fields: Map = {
         "accessor_key": keys.accessor_key.reveal(),
         "terms": {str(term): key.reveal() for term, key in keys.terms.items()},
@@ -105,22 +152,55 @@ def encode(keys: RootKeys, wrapping_key: Secret, random: Random) -> bytes:
     if keys.installed_at:
         fields["installed_at"] = {str(term): at for term, at in keys.installed_at.items()}
     secret = codec.encode(fields)
-    return clear + seal(secret, key=wrapping_key, associated=clear, nonce=random(NONCE_BYTES))
+    return clear + seal(secret, key=opener.key, associated=clear, nonce=random(NONCE_BYTES))
 
 
 def rewriting(keys: RootKeys, random: Random) -> Write:
     """The change that puts these keys in the place of those that were read from a keyring."""
-    if keys.wrapping_key is None:
+    if keys.opener is None:
         raise ValueError("keys that came from no keyring cannot be put into one")
-    return Write(KEYRING_NAME, encode(keys, keys.wrapping_key, random))
+    return Write(KEYRING_NAME, encode(keys, keys.opener, random))
 
 
-def decode(file: bytes, wrapping_key: Secret) -> RootKeys:
+def source_of(file: bytes) -> tuple[KeySource, Argon2id | None]:
+    """What a keyring opens with, and how that is made of a passphrase where it is one.
+
+    Raises:
+        IntegrityError: It is damaged, or of another version.
+    """
+    return _header(file)[1:]
+
+
+def decode(file: bytes, key: Secret, hold: Hold = Secret) -> RootKeys:
     """The keys in a keyring's file.
 
     Raises:
-        IntegrityError: It is damaged, of another version, or wrapped by another key.
+        SealBrokenError: It is damaged, or opens with another key.
+        IntegrityError: It is of another version.
     """
+    end, source, argon2id = _header(file)
+    try:
+        fields = codec.decode_own(unseal(file[end:], key=key, associated=file[:end]))
+    except (IntegrityError, MalformedFrameError):
+        raise SealBrokenError(
+            f"the keyring does not open: it is damaged, or the {_WORDS[source]} is another store's"
+        ) from None
+    match fields:
+        case {"accessor_key": bytes(accessor_key), "terms": dict(terms), **rest}:
+            return RootKeys(
+                accessor_key=hold(accessor_key),
+                terms={
+                    int(term): hold(each) for term, each in terms.items() if isinstance(each, bytes)
+                },
+                installed_at=_instants(rest.get("installed_at")),
+                opener=Opener(key=hold(key.reveal()), source=source, argon2id=argon2id),
+            )
+        case _:
+            raise IntegrityError("the keyring's content cannot be understood")
+
+
+def _header(file: bytes) -> tuple[int, KeySource, Argon2id | None]:
+    """Where a keyring's sealed keys begin, and what opens them."""
     try:
         magic, version, length = _HEADER.unpack_from(file)
     except struct_error:
@@ -129,31 +209,47 @@ def decode(file: bytes, wrapping_key: Secret) -> RootKeys:
         raise IntegrityError(_DAMAGED)
     end = _HEADER.size + length
     # The version first: what a newer one has for parameters need make no sense to us.
-    if version != VERSION or _parameters(file[_HEADER.size : end]) != {"kdf": "none"}:
+    found = _source(_read_parameters(file[_HEADER.size : end])) if version == VERSION else None
+    if found is None:
         raise IntegrityError(
             f"the keyring has format version {version} or key parameters that this cubbyd does "
             "not know; use the cubbyd that wrote it"
         )
-    try:
-        fields = codec.decode_own(unseal(file[end:], key=wrapping_key, associated=file[:end]))
-    except (IntegrityError, MalformedFrameError):
-        raise IntegrityError(
-            "the keyring does not open: it is damaged, or the key file is another store's"
-        ) from None
-    match fields:
-        case {"accessor_key": bytes(accessor_key), "terms": dict(terms), **rest}:
-            return RootKeys(
-                accessor_key=Secret(accessor_key),
-                terms={
-                    int(term): Secret(key) for term, key in terms.items() if isinstance(key, bytes)
-                },
-                installed_at=_instants(rest.get("installed_at")),
-            )
+    return end, *found
+
+
+def _parameters(opener: Opener) -> Map:
+    """What a keyring says in clear; a key file's says least, being the first that there was."""
+    made = opener.argon2id
+    if made is not None:
+        salt, opslimit, memlimit = made.salt, made.opslimit, made.memlimit
+        return {"kdf": "argon2id", "salt": salt, "opslimit": opslimit, "memlimit": memlimit}
+    if opener.source is KeySource.CREDENTIAL:
+        return {"kdf": "none", "source": "credential"}
+    return {"kdf": "none"}
+
+
+def _source(parameters: Value) -> tuple[KeySource, Argon2id | None] | None:
+    """The inverse of ``_parameters``; None for what we do not know."""
+    if parameters == {"kdf": "none"}:
+        return KeySource.KEY_FILE, None
+    if parameters == {"kdf": "none", "source": "credential"}:
+        return KeySource.CREDENTIAL, None
+    match parameters:
+        case {
+            "kdf": "argon2id",
+            "salt": bytes(salt),
+            "opslimit": int(opslimit),
+            "memlimit": int(memlimit),
+            **others,
+        } if not others:
+            made = Argon2id(salt=salt, opslimit=opslimit, memlimit=memlimit)
+            return (KeySource.PASSPHRASE, made) if made.is_bounded else None
         case _:
-            raise IntegrityError("the keyring's content cannot be understood")
+            return None
 
 
-def _parameters(encoded: bytes) -> Value:
+def _read_parameters(encoded: bytes) -> Value:
     try:
         return codec.decode(encoded)
     except MalformedFrameError:
@@ -174,62 +270,20 @@ _KEYRING_GONE = (
 )
 
 
-def _lost(key_file: Path) -> str:
+_WORDS: Final = {
+    KeySource.KEY_FILE: "key file",
+    KeySource.CREDENTIAL: f"credential {CREDENTIAL}",
+    KeySource.PASSPHRASE: "passphrase",
+}
+
+
+def _lost(source: KeySource, places: KeyPlaces) -> str:
+    if source is KeySource.CREDENTIAL:
+        return (
+            f"the store's keyring opens with the systemd credential {CREDENTIAL}, and there is "
+            f"none; the unit needs LoadCredentialEncrypted={CREDENTIAL}:PATH"
+        )
     return (
-        f"the key file {key_file} is missing, and the store's keyring opens with nothing else; "
-        "restore it, name another with --key-file, or begin anew with an empty --store"
+        f"the key file {places.key_file} is missing, and the store's keyring opens with nothing "
+        "else; restore it, name another with --key-file, or begin anew with an empty --store"
     )
-
-
-def _save(files: Files, data: bytes) -> None:
-    (problem,) = apply(files, [[Write(KEYRING_NAME, data)]])
-    if problem is not None:
-        raise problem
-
-
-def _read_key_file(path: Path, calls: SystemCalls) -> Secret | None:
-    """The key in a key file: 64 hex digits and a newline; None when there is no file."""
-    try:
-        fd = calls.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StartError(f"the key file {path} cannot be read: {error.strerror}") from None
-    try:
-        status = calls.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
-            raise StartError(f"the key file {path} is no file of yours; see --key-file")
-        if status.st_mode & 0o077:
-            raise StartError(f"the key file {path} is open to others; run: chmod 600 {path}")
-        text = calls.read(fd, 2 * KEY_BYTES + 2)
-    finally:
-        calls.close(fd)
-    try:
-        key = bytes.fromhex(text.decode("ascii").strip())
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise StartError(f"the key file {path} does not hold {2 * KEY_BYTES} hex digits")
-    return Secret(key)
-
-
-def _durable_key_file(path: Path, key: Secret | None, random: Random, calls: SystemCalls) -> Secret:
-    """The key in the key file, or a new one: durable under its name before anything depends on it.
-
-    Also one that is there already: a first start may have been killed before it was durable.
-    """
-    try:
-        directory = DiskFiles(path.parent, calls)
-    except PermissionError:
-        if key is None:
-            raise
-        return key  # we did not put it there
-    try:
-        sweep(directory, directory.names())
-        if key is None:
-            key = Secret(random(KEY_BYTES))
-            directory.publish(directory.stage(key.reveal().hex().encode() + b"\n"), path.name)
-        directory.sync()
-    finally:
-        directory.close()
-    return key

@@ -13,7 +13,8 @@ from typing import Final, NotRequired, TypedDict, cast
 from cubbyd import codec
 from cubbyd.clock import Timestamp
 from cubbyd.core.token import Accessor, Creator, TokenEntry, TokenType
-from cubbyd.crypto.keys import KEY_BYTES, RootKeys, cubbyhole_key
+from cubbyd.crypto.keys import RootKeys, cubbyhole_key
+from cubbyd.crypto.opener import KEY_BYTES
 from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
 from cubbyd.errors import MalformedFrameError, SealBrokenError
 from cubbyd.secret import Secret

@@ -18,12 +18,14 @@ A key that is gone brings no file back, so a term goes on proof alone:
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.key_status import KeyStatus
 from cubbyd.core.token import Accessor, is_accessor
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.opener import KeySource, Opener
 from cubbyd.errors import RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import keyring, policy_record, record
@@ -64,7 +66,9 @@ class Terms:
     def status(self, files: Counter[int]) -> KeyStatus:
         """What is told of the terms, with so many files on each."""
         newest = self.keys.term
+        opener = self.keys.opener
         return KeyStatus(
+            source=(KeySource.KEY_FILE if opener is None else opener.source).value,
             term=newest,
             installed_at=self.keys.installed_at.get(newest),
             encryptions=self.encryptions,
@@ -87,6 +91,17 @@ class Terms:
     def call_when_added(self, look: Callable[[], None]) -> None:
         """Have this called, in place of what was, when there is a new term."""
         self._on_added = look
+
+    # Opening the keyring with something else
+
+    async def reopen_with(self, opener: Opener) -> None:
+        """Have the keyring opened by something else from now on; nothing but that changes.
+
+        Raises:
+            RefusedError: The disk would not; all is as it was.
+            StoreError: Nobody knows what is on disk.
+        """
+        await self._rewrite(lambda: replace(self.keys, opener=opener))
 
     # Moving files over
 
@@ -179,9 +194,13 @@ class Terms:
             RefusedError: The disk would not, and they stay.
             StoreError: Nobody knows what is on disk.
         """
+        await self._rewrite(lambda: self.keys.since(before))
+
+    async def _rewrite(self, changed: Callable[[], RootKeys]) -> None:
+        """Put other keys in the place of those that hold when nobody else is changing them."""
         while True:
             try:
-                keys = self.keys.since(before)
+                keys = changed()
                 change = keyring.rewriting(keys, self._random)
                 await self._commit.carry_out([[change]], partial(self._replace, keys))
             except InFlightError as change:

@@ -55,7 +55,7 @@ def test_a_sealed_daemon_is_shown_as_one(toy, daemon, capsys):
 
     assert main(["status"]) == 8
     assert "sealed     true" in capsys.readouterr().out
-    assert len(daemon.requests) == 2
+    assert len(daemon.requests) == 3
 
 
 def test_a_command_that_is_not_installed_does_not_break_the_others(monkeypatch, capsys):

@@ -165,4 +165,14 @@ OPERATIONS = [
     ("health", [], (READ, "sys/health", None), Response(data={"sealed": False}), ...),
     ("rotate", [], (WRITE, "sys/rotate", None), Response(), None),
     ("key_status", [], (READ, "sys/key-status", None), Response(data={"term": 2}), ...),
+    ("hardening", [], (READ, "sys/hardening", None), Response(data={"no_swap": True}), ...),
+    (
+        "unseal",
+        ["correct horse"],
+        (WRITE, "sys/unseal", {"passphrase": "correct horse"}),
+        Response(data={"sealed": False}),
+        ...,
+    ),
+    ("seal", [], (WRITE, "sys/seal", None), Response(), None),
+    ("rekey", ["key-file"], (WRITE, "sys/rekey", {"to": "key-file"}), Response(), None),
 ]

@@ -11,7 +11,7 @@ async def test_sealing_is_refused_in_words_that_help(house):
     assert (refused.status, refused.code) == (400, "invalid_request")
     (told,) = refused.messages
     assert "needs a passphrase" in told
-    assert "stop the daemon" in told
+    assert "cubby rekey --to passphrase" in told
     assert (await house.guest.ask("read", "sys/seal-status")).data["sealed"] is False
 
 

@@ -15,6 +15,7 @@ from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as aead_dec
 from nacl.exceptions import CryptoError
 
 from cubbyd.store.files import DiskFiles
+from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.keyring import load_or_create
 
 # The reader
@@ -73,7 +74,7 @@ async def written(tmp_path):
     """A store that a daemon wrote, its key file, and three tokens: the last is a wrapping one."""
     store, key_file = tmp_path / "store", tmp_path / "config" / "key"
     with closing(DiskFiles(store)) as files:
-        keys = load_or_create(files, key_file, counting_random())
+        keys = load_or_create(files, KeyPlaces(key_file), counting_random())
         async with open_house(files, keys=keys, clock=lambda: EPOCH) as house:
             token = await house.token(meta={"for": "tests"}, ttl="1h", display_name="docs")
             limited = await house.token("root", num_uses=7)

@@ -19,12 +19,15 @@ from token_entries import accessor
 from cubbyd import codec
 from cubbyd.core.token import is_accessor
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.opener import Opener
 from cubbyd.errors import IntegrityError, StartError
 from cubbyd.secret import Secret
 from cubbyd.store.batch import apply
+from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.keyring import decode, encode, load_or_create, rewriting
 
 WRAPPING_KEY = Secret(b"w" * 32)
+OPENER = Opener(key=WRAPPING_KEY)
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def key_file(tmp_path):
 
 
 def load(files, key_file):
-    return load_or_create(files, key_file, counting_random())
+    return load_or_create(files, KeyPlaces(key_file), counting_random())
 
 
 def complaint(files, key_file):
@@ -173,7 +176,7 @@ def test_another_users_key_file_is_an_error(key_file):
 
 
 def test_a_damaged_keyring_is_an_error_wherever_the_damage_is():
-    file = encode(some_keys(), WRAPPING_KEY, counting_random())
+    file = encode(some_keys(), OPENER, counting_random())
 
     cut = [file[:at] for at in range(len(file))]
     flipped = [file[:at] + bytes([file[at] ^ 1]) + file[at + 1 :] for at in range(len(file))]
@@ -192,7 +195,7 @@ def test_a_damaged_keyring_is_left_as_it_is(key_file):
 
 @pytest.mark.parametrize(("at", "value"), [(8, b"\0\2"), (14, codec.encode({"kdf": "some"}))])
 def test_a_newer_keyring_is_told_as_such(at, value):
-    file = bytearray(encode(some_keys(), WRAPPING_KEY, counting_random()))
+    file = bytearray(encode(some_keys(), OPENER, counting_random()))
     file[at : at + len(value)] = value
 
     with pytest.raises(IntegrityError, match="use the cubbyd that wrote it"):
@@ -201,7 +204,7 @@ def test_a_newer_keyring_is_told_as_such(at, value):
 
 def test_a_newer_keyring_need_make_no_sense_to_us():
     """Nor have parameters that we could read."""
-    file = bytearray(encode(some_keys(), WRAPPING_KEY, counting_random()))
+    file = bytearray(encode(some_keys(), OPENER, counting_random()))
     file[8:20] = b"\0\2" + b"\xff" * 10
 
     with pytest.raises(IntegrityError, match="format version 2"):
@@ -211,7 +214,7 @@ def test_a_newer_keyring_need_make_no_sense_to_us():
 def test_it_is_known_when_keys_were_made(key_file):
     files = MemoryFiles()
 
-    made = load_or_create(files, key_file, counting_random(), now=EPOCH)
+    made = load_or_create(files, KeyPlaces(key_file), counting_random(), now=EPOCH)
 
     assert load(files, key_file).installed_at == made.installed_at == {1: EPOCH}
 
@@ -244,7 +247,7 @@ def test_keys_are_rewritten_under_the_key_file_that_they_were_read_with(key_file
 def test_all_terms_come_back():
     keys = some_keys(t1=b"1" * 32, t2=b"2" * 32, t70000=b"3" * 32)
 
-    found = decode(encode(keys, WRAPPING_KEY, counting_random()), WRAPPING_KEY)
+    found = decode(encode(keys, OPENER, counting_random()), WRAPPING_KEY)
 
     assert found == keys
     assert found.term == 70000
@@ -278,14 +281,16 @@ def test_a_key_file_that_cannot_be_made_is_an_error(tmp_path):
         ("A" * 32, False),
         ("0" * 32 + "\n", False),
         ("keyring", False),
-        ("staged-00", False),
+        ("staged-0000000000000000", False),
     ],
 )
 def test_tokens_files_are_known_by_their_names(name, is_one):
     assert is_accessor(name) == is_one
 
 
-CONFIGURED = {"config": {"key": b"5a" * 32 + b"\n", "config.toml": b"", "staged-0f": b"half"}}
+CONFIGURED = {
+    "config": {"key": b"5a" * 32 + b"\n", "config.toml": b"", "staged-00000000000000ff": b"half"}
+}
 
 
 def test_a_key_file_that_was_there_is_durable_before_a_keyring_depends_on_it():
@@ -294,9 +299,11 @@ def test_a_key_file_that_was_there_is_durable_before_a_keyring_depends_on_it():
     synced = []
     disk.on_call = lambda call, name: call == "fsync" and synced.append(name)
 
-    load_or_create(MemoryFiles(), Path("/config/key"), counting_random(), disk)
+    load_or_create(MemoryFiles(), KeyPlaces(Path("/config/key"), calls=disk), counting_random())
 
-    assert disk.tree() == {"config": {"key": b"5a" * 32 + b"\n", "config.toml": b""}}
+    left = {**CONFIGURED["config"]}
+    del left["staged-00000000000000ff"]
+    assert disk.tree() == {"config": left}
     assert "config" in synced
 
 
@@ -310,9 +317,13 @@ def test_a_key_file_in_a_directory_of_others_is_used_as_it_is():
     disk.on_call = on_call
     files = MemoryFiles()
 
-    keys = load_or_create(files, Path("/config/key"), counting_random(), disk)
+    keys = load_or_create(files, KeyPlaces(Path("/config/key"), calls=disk), counting_random())
 
-    assert load_or_create(files, Path("/config/key"), counting_random(), disk) == keys
+    assert (
+        load_or_create(files, KeyPlaces(Path("/config/key"), calls=disk), counting_random()) == keys
+    )
     assert disk.tree() == CONFIGURED
     with pytest.raises(StartError, match=os.strerror(EACCES)):
-        load_or_create(MemoryFiles(), Path("/config/other"), counting_random(), disk)
+        load_or_create(
+            MemoryFiles(), KeyPlaces(Path("/config/other"), calls=disk), counting_random()
+        )

@@ -16,6 +16,16 @@ from cubbyd.client.calls.call import (
     whole,
     wrapped,
 )
+from cubbyd.client.calls.keys import (
+    KeySource,
+    hardening,
+    key_status,
+    rekey,
+    rotate,
+    seal,
+    seal_status,
+    unseal,
+)
 from cubbyd.client.calls.paths import delete, list_keys, read, write
 from cubbyd.client.calls.policies import (
     capabilities,
@@ -44,15 +54,7 @@ from cubbyd.client.calls.tokens import (
     revoke_token,
     tidy,
 )
-from cubbyd.client.calls.tools import (
-    Encoding,
-    hash_data,
-    health,
-    key_status,
-    random,
-    rotate,
-    seal_status,
-)
+from cubbyd.client.calls.tools import Encoding, hash_data, health, random
 from cubbyd.client.calls.wrapping import lookup_wrapping, rewrap, unwrap, wrap
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "Data",
     "Duration",
     "Encoding",
+    "KeySource",
     "Keys",
     "Token",
     "TokenOptions",
@@ -73,6 +76,7 @@ __all__ = [
     "create_token",
     "delete",
     "delete_policy",
+    "hardening",
     "hash_data",
     "health",
     "key_status",
@@ -87,6 +91,7 @@ __all__ = [
     "random",
     "read",
     "read_policy",
+    "rekey",
     "renew_accessor",
     "renew_self",
     "renew_token",
@@ -97,8 +102,10 @@ __all__ = [
     "revoke_token",
     "rewrap",
     "rotate",
+    "seal",
     "seal_status",
     "tidy",
+    "unseal",
     "unwrap",
     "whole",
     "wrap",

@@ -1,4 +1,4 @@
-"""``sys/*`` but for policies and wrapping: how the daemon is, its keys, and its tools."""
+"""``sys/health``, and the tools."""
 
 from binascii import b2a_base64
 from typing import Literal, TypeAlias
@@ -12,24 +12,9 @@ Encoding: TypeAlias = Literal["base64", "hex"]
 """How bytes are told as text."""
 
 
-def seal_status() -> Call[Map]:
-    """Whether the daemon has its root key. Answered without a token, and while sealed."""
-    return read("sys/seal-status")
-
-
 def health() -> Call[Map]:
     """Whether the daemon serves. Answered without a token, and while sealed."""
     return read("sys/health")
-
-
-def rotate() -> Call[None]:
-    """Have what is written sealed under a fresh key; what is there moves over to it later."""
-    return asked("sys/rotate", answers.nothing)
-
-
-def key_status() -> Call[Map]:
-    """Which key is in use, and how many files hang on which."""
-    return read("sys/key-status")
 
 
 def random(size_bytes: int | None = None, *, encoding: Encoding | None = None) -> Call[str]:
