@@ -11,7 +11,7 @@ Keyed BLAKE2b is a pseudo-random function (RFC 7693, section 2.9), so no further
 stands between a key and its use; each key has one use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final, Self
@@ -36,6 +36,9 @@ class RootKeys:
     """What opens the keyring, to write it anew with; no part of what is in it. None where nobody
     ever will."""
 
+    keep: Callable[[bytes], Secret] = field(default=Secret, compare=False)
+    """Where these keys are kept, and further ones shall be."""
+
     @property
     def term(self) -> int:
         """The term under which new metadata is sealed."""
@@ -44,7 +47,8 @@ class RootKeys:
     def with_term(self, key: Secret, *, now: Timestamp) -> Self:
         """These keys and one more, under which new metadata is sealed; no number comes twice."""
         term = self.term + 1
-        terms, installed_at = {**self.terms, term: key}, {**self.installed_at, term: now}
+        terms = {**self.terms, term: self.keep(key.reveal())}
+        installed_at = {**self.installed_at, term: now}
         return replace(self, terms=terms, installed_at=installed_at)
 
     def since(self, first: int) -> Self:

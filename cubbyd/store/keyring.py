@@ -129,6 +129,7 @@ def _create(
         terms={1: hold(random(KEY_BYTES))},
         installed_at={} if now is None else {1: now},
         opener=Opener(key=hold(key.reveal()), source=source),
+        keep=hold,
     )
     (problem,) = apply(files, [[rewriting(keys, random)]])
     if problem is not None:
@@ -194,6 +195,7 @@ def decode(file: bytes, key: Secret, hold: Hold = Secret) -> RootKeys:
                 },
                 installed_at=_instants(rest.get("installed_at")),
                 opener=Opener(key=hold(key.reveal()), source=source, argon2id=argon2id),
+                keep=hold,
             )
         case _:
             raise IntegrityError("the keyring's content cannot be understood")
