@@ -12,6 +12,7 @@ import trio
 from fakes import EPOCH, MemoryFiles
 from house import KEYS, open_house
 
+from cubbyd.core.outcome import Remove
 from cubbyd.errors import RefusedError
 from cubbyd.fsck.check import check
 from cubbyd.store.files import DiskFiles
@@ -131,6 +132,14 @@ async def told_by_a_daemon(store):
     with closing(DiskFiles(store)) as files:
         async with restarted(files) as house:
             return await answers(house)
+
+
+async def reaped_by_a_daemon(store):
+    """Have a daemon start over a store on disk, that destroys what is due and ends."""
+    with closing(DiskFiles(store)) as files:
+        async with restarted(files) as house:
+            while due := house.store.due(NOW, at_most=64):
+                await house.store.commit([[Remove(accessor=each) for each in due]])
 
 
 def spoil(path):

@@ -15,6 +15,7 @@ from damaged_store import (
     fsck,
     harmed,
     names_in,
+    reaped_by_a_daemon,
     spoil,
     told_by_a_daemon,
 )
@@ -60,6 +61,30 @@ async def test_the_orphans_of_a_damaged_stub_stay_refused(store):
     fsck(store, quarantine=True)
 
     assert harmed(await told_by_a_daemon(store)) == {"orphan": "permission_denied"}
+
+
+async def test_a_stub_waits_for_an_orphan_that_was_moved_aside(store):
+    """Without the stub, its orphan would be destroyed when it is put back."""
+    orphan = store / NAMES["orphan"]
+    orphan.chmod(0o644)
+    aside = store / fsck(store, quarantine=True).quarantine
+
+    await reaped_by_a_daemon(store)
+    (aside / orphan.name).rename(orphan)
+    orphan.chmod(0o600)
+    await reaped_by_a_daemon(store)
+
+    assert harmed(await told_by_a_daemon(store)) == {}
+
+
+async def test_a_stub_goes_when_no_quarantine_is_left(store):
+    (store / NAMES["orphan"]).chmod(0o644)
+    aside = store / fsck(store, quarantine=True).quarantine
+
+    aside.rename(store.parent / "for-good")
+    await reaped_by_a_daemon(store)
+
+    assert NAMES["stub"] not in names_in(store)
 
 
 @pytest.mark.parametrize("dies_at", range(1, 8))

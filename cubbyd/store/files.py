@@ -346,5 +346,10 @@ def sweep(files: Files, names: Iterable[str]) -> None:
                 _log.warning("%s cannot be removed: %s", name, error.strerror)
 
 
+def quarantines(names: Iterable[str]) -> list[str]:
+    """Those of these names under which lies what nobody looks at, and may be put back one day."""
+    return [name for name in names if name.startswith(QUARANTINE_PREFIX)]
+
+
 def _foreign(name: str, kind: str) -> IntegrityError:
     return IntegrityError(f"{name} in the store is not a regular file but {kind}")
