@@ -140,7 +140,8 @@ class DiskFiles:
             OSError: It cannot be made or opened, or it is no directory.
         """
         self.directory = directory
-        self._os = calls
+        self.calls = calls
+        """What is underneath."""
         _make_way(directory, calls)
         self._fd = calls.open(directory, _DIRECTORY_FLAGS)
 
@@ -150,7 +151,7 @@ class DiskFiles:
         Raises:
             StartError: It is not ours, or open to others.
         """
-        status = self._os.fstat(self._fd)
+        status = self.calls.fstat(self._fd)
         if status.st_uid != os.geteuid():
             raise StartError(
                 f"the store {self.directory} belongs to uid {status.st_uid}, and cubbyd runs as "
@@ -163,7 +164,7 @@ class DiskFiles:
 
     def close(self) -> None:
         """Let the directory go."""
-        self._os.close(self._fd)
+        self.calls.close(self._fd)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -177,7 +178,7 @@ class DiskFiles:
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            lock = self._os.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
+            lock = self.calls.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
         except OSError as error:
             raise StartError(
                 f"the lock file in {self.directory} cannot be opened: {error.strerror}"
@@ -186,7 +187,7 @@ class DiskFiles:
             self._take(lock)
             yield
         finally:
-            self._os.close(lock)
+            self.calls.close(lock)
 
     def _take(self, lock: int) -> None:
         try:
@@ -205,12 +206,12 @@ class DiskFiles:
 
     def names(self) -> list[str]:
         """See ``Files``."""
-        return self._os.listdir(self._fd)
+        return self.calls.listdir(self._fd)
 
     def read(self, name: str) -> bytes | None:
         """See ``Files``."""
         try:
-            fd = self._os.open(name, _READ_FLAGS, dir_fd=self._fd)
+            fd = self.calls.open(name, _READ_FLAGS, dir_fd=self._fd)
         except OSError as error:
             if error.errno == ENOENT:
                 return None
@@ -218,7 +219,7 @@ class DiskFiles:
                 raise _foreign(name, _UNOPENED[error.errno]) from None
             raise
         try:
-            status = self._os.fstat(fd)
+            status = self.calls.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise _foreign(name, _KINDS.get(stat.S_IFMT(status.st_mode), "a device"))
             if status.st_uid != os.geteuid():
@@ -235,12 +236,12 @@ class DiskFiles:
                 raise IntegrityError(f"{name} in the store is longer than any file of ours")
             return self._read_all(fd, status.st_size)
         finally:
-            self._os.close(fd)
+            self.calls.close(fd)
 
     def version(self, name: str) -> object:
         """See ``Files``. A file changed in place within one tick of the clock looks the same."""
         try:
-            status = self._os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+            status = self.calls.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
         return (
@@ -255,13 +256,13 @@ class DiskFiles:
     def stage(self, data: bytes) -> str:
         """See ``Files``."""
         name = STAGED_PREFIX + token_hex(8)
-        fd = self._os.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
+        fd = self.calls.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
         try:
             try:
                 self._write_all(fd, data)
-                self._os.fsync(fd)
+                self.calls.fsync(fd)
             finally:
-                self._os.close(fd)
+                self.calls.close(fd)
         except BaseException:
             # A failed sync is not tried again: the kernel may have dropped the pages already.
             with suppress(OSError):
@@ -271,32 +272,32 @@ class DiskFiles:
 
     def publish(self, staged: str, name: str) -> None:
         """See ``Files``."""
-        self._os.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        self.calls.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def remove(self, name: str) -> None:
         """See ``Files``."""
         with suppress(FileNotFoundError):
-            self._os.unlink(name, dir_fd=self._fd)
+            self.calls.unlink(name, dir_fd=self._fd)
 
     def sync(self) -> None:
         """See ``Files``."""
-        self._os.fsync(self._fd)
+        self.calls.fsync(self._fd)
 
     def _read_all(self, fd: int, size: int) -> bytes:
         """A file's bytes, though its size may have changed; bounded, however it grows."""
-        data = self._os.read(fd, size + 1)
+        data = self.calls.read(fd, size + 1)
         if len(data) == size:
             return data
         chunks, total = [data], len(data)
         while chunks[-1] and total <= MAX_FILE_BYTES:
-            chunks.append(self._os.read(fd, size + 1))
+            chunks.append(self.calls.read(fd, size + 1))
             total += len(chunks[-1])
         return b"".join(chunks)
 
     def _write_all(self, fd: int, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            taken = self._os.write(fd, view)
+            taken = self.calls.write(fd, view)
             if not taken:  # or we would try for ever
                 raise OSError(EIO, os.strerror(EIO))
             view = view[taken:]
