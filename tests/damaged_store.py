@@ -138,8 +138,13 @@ async def reaped_by_a_daemon(store):
     """Have a daemon start over a store on disk, that destroys what is due and ends."""
     with closing(DiskFiles(store)) as files:
         async with restarted(files) as house:
-            while due := house.store.due(NOW, at_most=64):
-                await house.store.commit([[Remove(accessor=each) for each in due]])
+            await reap(house)
+
+
+async def reap(house):
+    """Destroy all that is due."""
+    while due := house.store.due(NOW, at_most=64):
+        await house.store.commit([[Remove(accessor=each) for each in due]])
 
 
 def spoil(path):

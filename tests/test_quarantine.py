@@ -2,11 +2,13 @@
 
 - Descendants go along, youngest first; put back, all are there again.
 - A policy's file stays, and so do its tokens' refusals.
+- Power cuts and errors of the disk are in test_quarantine_cuts.py.
 - Nothing is replaced, and nothing is made where nothing is moved.
 """
 
 import os
 import stat
+from errno import EOPNOTSUPP, EPERM
 
 import pytest
 from damaged_store import (
@@ -20,9 +22,7 @@ from damaged_store import (
     told_by_a_daemon,
 )
 
-from cubbyd.errors import StoreError
 from cubbyd.fsck import changes
-from cubbyd.fsck.fates import End
 
 NAMES = SCENE.names
 
@@ -87,26 +87,6 @@ async def test_a_stub_goes_when_no_quarantine_is_left(store):
     assert NAMES["stub"] not in names_in(store)
 
 
-@pytest.mark.parametrize("dies_at", range(1, 8))
-async def test_no_power_cut_leaves_a_child_without_its_parent(store, monkeypatch, dies_at):
-    """Each step is durable before the next begins, so a cut is an end between two of them."""
-    spoil(store / NAMES["parent"])
-    steps = iter(range(1, 100))
-
-    def stop_at(_):
-        if next(steps) == dies_at:
-            raise StoreError("the power is off")
-
-    monkeypatch.setattr(changes.os, "fsync", stop_at)
-    with pytest.raises(StoreError):
-        fsck(store, quarantine=True)
-    monkeypatch.undo()
-
-    assert End.ORPHANED not in {fate.end for fate in fsck(store).fates.values()}
-    told = harmed(await told_by_a_daemon(store))
-    assert told.keys() == {"parent", "child", "grandchild"}
-
-
 async def test_a_damaged_policy_stays_and_its_tokens_stay_refused(store):
     """Without it, the token would do what its other policies grant, and this one denied."""
     spoil(store / POLICY_FILE)
@@ -132,6 +112,36 @@ def test_a_token_with_a_cut_cubbyhole_stays_while_tokens_live_below_it(store):
     assert "tokens live below it" in report.immovable[NAMES["child"]]
 
 
+@pytest.mark.parametrize("who", ["child", "grandchild"])
+def test_a_descendant_that_is_damaged_too_goes_once(store, who):
+    """Whichever of the two is come to first."""
+    for each in (who, "parent"):
+        cut = -1 if each != "parent" else -300
+        path = store / NAMES[each]
+        path.write_bytes(path.read_bytes()[:cut])
+
+    report = fsck(store, quarantine=True)
+
+    assert sorted(report.moved) == sorted(NAMES[each] for each in ("parent", "child", "grandchild"))
+    assert report.left == []
+
+
+@pytest.mark.parametrize("errno", [EPERM, EOPNOTSUPP])
+def test_where_there_are_no_links_files_are_renamed(store, monkeypatch, errno):
+    spoil(store / NAMES["parent"])
+    monkeypatch.setattr(changes.os, "link", lambda *_names, **_where: fail(errno))
+
+    report = fsck(store, quarantine=True)
+
+    assert len(report.moved) == 3
+    assert names_in(store / report.quarantine) == {*report.moved}
+    assert not names_in(store) & {*report.moved}
+
+
+def fail(errno):
+    raise OSError(errno, os.strerror(errno))
+
+
 def test_a_quarantine_never_replaces_another(store):
     made = []
     for who in ("root", "orphan", "governed"):
@@ -144,17 +154,22 @@ def test_a_quarantine_never_replaces_another(store):
     ]
 
 
+def refusing(refused, call):
+    """A system call that refuses one name, as with an immutable file."""
+
+    def refuse_one(name, *more, **where):
+        if name == refused:
+            raise PermissionError(1, "Operation not permitted")
+        call(name, *more, **where)
+
+    return refuse_one
+
+
 def test_what_cannot_be_moved_is_told_and_keeps_no_other(store, monkeypatch):
     for who in ("parent", "root"):
         spoil(store / NAMES[who])
-    rename = os.rename
-
-    def refuse_one(name, *more, **where):
-        if name == NAMES["child"]:
-            raise PermissionError(1, "Operation not permitted")
-        rename(name, *more, **where)
-
-    monkeypatch.setattr(changes.os, "rename", refuse_one)
+    for call in ("link", "rename"):
+        monkeypatch.setattr(changes.os, call, refusing(NAMES["child"], getattr(os, call)))
     report = fsck(store, quarantine=True)
 
     assert report.immovable == {NAMES["parent"]: "Operation not permitted"}

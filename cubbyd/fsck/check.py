@@ -77,7 +77,7 @@ def check(
         report.immovable = dict.fromkeys(movable, _NOTHING_OPENS)
     elif quarantine and movable:
         name = QUARANTINE_PREFIX + datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-        with closing(Aside(files.directory, name)) as aside:
+        with closing(Aside(files.directory, name, files.calls)) as aside:
             report.quarantine = aside.name
             report.moved, report.immovable = move_aside(aside, found)
     return report

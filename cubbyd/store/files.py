@@ -75,8 +75,20 @@ class SystemCalls(Protocol):
         """The names in a directory."""
         ...
 
-    def mkdir(self, path: Path, mode: int = ..., /) -> None:
+    def mkdir(self, path: str | Path, mode: int = ..., *, dir_fd: int | None = ...) -> None:
         """Make a directory."""
+        ...
+
+    def link(
+        self,
+        src: str,
+        dst: str,
+        *,
+        src_dir_fd: int | None = ...,
+        dst_dir_fd: int | None = ...,
+        follow_symlinks: bool = ...,
+    ) -> None:
+        """Give one name more, which nothing has."""
         ...
 
     def rename(
