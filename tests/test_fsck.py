@@ -127,6 +127,42 @@ def test_with_another_stores_keyring_nothing_is_moved(store, term):
     assert report.moved == []
 
 
+@pytest.mark.parametrize("who", [("root",), ("root", POLICY_FILE), ("limited", "wrapping")])
+def test_with_another_stores_keyring_few_files_stay_too(store, who):
+    """Whatever there is: it is all that could tell that the keyring is the right one."""
+    for name in SCENE.files.keys() - {NAMES[each] for each in who}:
+        (store / name).unlink()
+    keys = RootKeys(accessor_key=KEYS.accessor_key, terms={1: Secret(b"2" * 32)})
+
+    report = fsck(store, keys=keys, quarantine=True)
+
+    assert len(report.left) == len(who)
+    assert (report.moved, report.quarantine) == ([], None)
+
+
+def test_a_staged_leftover_is_moved_though_no_file_opens(store):
+    for name in SCENE.files:
+        (store / name).unlink()
+    (store / "staged-0123456789abcdef").mkdir()
+
+    assert fsck(store, quarantine=True).left == []
+
+
+@pytest.mark.parametrize("who", ["parent", "root"])
+def test_no_token_is_moved_from_under_one_that_cannot_be_read_yet(store, who):
+    """The child's term is in the keyring of the day after, and only it says who its parent is."""
+    later = KEYS.with_term(Secret(b"2" * 32), now=NOW)
+    child = record.decode((store / NAMES["child"]).read_bytes(), NAMES["child"], KEYS)
+    (store / NAMES["child"]).write_bytes(record.encode(child, later, counting_random()))
+    spoil(store / NAMES[who])
+
+    report = fsck(store, quarantine=True)
+
+    assert (report.moved, report.quarantine) == ([], None)
+    assert "may live below it" in report.immovable[NAMES[who]]
+    assert NAMES[who] in fsck(store, keys=later, quarantine=True).moved
+
+
 # -- after a restore
 
 
@@ -152,6 +188,19 @@ def test_what_may_be_spent_does_not_wait_in_a_quarantine(store):
 
     assert NAMES["child"] in report.destroyed
     assert NAMES["child"] not in names_in(store / report.quarantine)
+
+
+def test_what_was_destroyed_still_tells_that_the_keyring_is_the_right_one(store):
+    spoilt = {NAMES[who] for who in ("governed", "root")}
+    for name in SCENE.files.keys() - spoilt - {NAMES["limited"], NAMES["wrapping"]}:
+        (store / name).unlink()
+    for name in spoilt:
+        spoil(store / name)
+
+    report = fsck(store, after_restore=True, quarantine=True)
+
+    assert report.immovable == {}
+    assert {*report.moved} == spoilt
 
 
 def test_a_stub_of_what_was_limited_stays(store):

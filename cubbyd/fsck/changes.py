@@ -118,8 +118,10 @@ class Aside:
             raise StoreError(f"the store cannot be synced: {error.strerror}") from None
 
 
-def move_aside(aside: Aside, found: Survey) -> tuple[list[str], dict[str, str]]:
-    """Move every damaged file that may be moved, its descendants before it.
+def move_aside(
+    aside: Aside, names: Iterable[str], found: Survey
+) -> tuple[list[str], dict[str, str]]:
+    """Move these damaged files, each one's descendants before it.
 
     A child must never be there without its parent, at no power cut, or the daemon would destroy it.
 
@@ -132,7 +134,7 @@ def move_aside(aside: Aside, found: Survey) -> tuple[list[str], dict[str, str]]:
     family = _children(found)
     moved: dict[str, None] = {}
     immovable: dict[str, str] = {}
-    for name in [name for name, damage in found.damaged.items() if damage.is_movable]:
+    for name in names:
         if name in moved:
             continue
         if name in found.tokens and name in family:
