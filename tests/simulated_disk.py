@@ -100,7 +100,7 @@ class Directory:
 
 
 class SimulatedDisk:
-    """Stands in for ``os`` in the store: see ``store.files.SystemCalls``."""
+    """Stands in for ``os`` in the store: see ``store.system_calls``."""
 
     def __init__(self, tree: Tree | None = None) -> None:
         """All that is in the tree is durable."""

@@ -11,7 +11,8 @@ from typing import Final
 from cubbyd.core.token import Accessor
 from cubbyd.errors import StoreError
 from cubbyd.fsck.survey import Kind, Survey
-from cubbyd.store.files import Files, SystemCalls
+from cubbyd.store.files import Files
+from cubbyd.store.system_calls import SystemCalls
 
 _NO_LINKS: Final = frozenset({EPERM, EOPNOTSUPP, EMLINK, ENOSYS})
 """What linking meets with directories, with others' files (``fs.protected_hardlinks``), and on file

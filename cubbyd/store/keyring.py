@@ -31,9 +31,10 @@ from cubbyd.errors import (
 )
 from cubbyd.secret import Secret
 from cubbyd.store.batch import Write, apply
-from cubbyd.store.files import DiskFiles, Files, SystemCalls, sweep
+from cubbyd.store.files import DiskFiles, Files, sweep
 from cubbyd.store.policy_record import PREFIX as POLICY_PREFIX
 from cubbyd.store.sealed_file import Random
+from cubbyd.store.system_calls import SystemCalls
 from cubbyd.value import Map, Value
 
 KEYRING_NAME: Final = "keyring"
