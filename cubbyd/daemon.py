@@ -174,10 +174,13 @@ def opened(
 
 
 @contextmanager
-def opened_offline(settings: Settings) -> Iterator[tuple[DiskFiles, RootKeys]]:
+def opened_offline(
+    settings: Settings, *, reading: bool = False
+) -> Iterator[tuple[DiskFiles, RootKeys]]:
     """Harden the process, and take a store that is there, with its keys, to look at it.
 
-    Nothing is made, but for the lock file where it is missing.
+    Nothing is made, but for the lock file where it is missing; and where nothing will be changed
+    (``reading``), not even that on a read-only file system.
 
     Raises:
         StartError: It cannot be had; says why, and what to do.
@@ -186,7 +189,7 @@ def opened_offline(settings: Settings) -> Iterator[tuple[DiskFiles, RootKeys]]:
     if not settings.store.is_dir():
         raise StartError(f"there is no store at {settings.store}; name it with --store")
 
-    with _directory(settings.store) as files:
+    with _directory(settings.store, make=False, reading=reading) as files:
         if keyring.KEYRING_NAME not in files.names():  # or it would be made
             raise StartError(
                 f"{settings.store} holds no keyring: it is no store, or the file was lost; "
@@ -196,15 +199,15 @@ def opened_offline(settings: Settings) -> Iterator[tuple[DiskFiles, RootKeys]]:
 
 
 @contextmanager
-def _directory(path: Path) -> Iterator[DiskFiles]:
+def _directory(path: Path, *, make: bool = True, reading: bool = False) -> Iterator[DiskFiles]:
     """The store's directory, ours alone for as long as it is needed."""
     try:
-        files = DiskFiles(path)
+        files = DiskFiles(path, make=make)
     except OSError as error:
         raise StartError(f"the store {path}: {error.strerror}") from None
     with closing(files):
         files.check_private()
-        with files.locked():
+        with files.locked(reading=reading):
             yield files
 
 

@@ -93,7 +93,8 @@ def fsck(  # noqa: PLR0913 - one parameter for each option
     }
     try:
         settings = config.load(file or before.get("file"), overrides=overrides)
-        with daemon.opened_offline(settings) as (files, keys):
+        reading = not (quarantine or after_restore)
+        with daemon.opened_offline(settings, reading=reading) as (files, keys):
             report = check(
                 files, keys, now=time.time(), quarantine=quarantine, after_restore=after_restore
             )

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO
+from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO, EROFS
 from pathlib import Path
 from secrets import token_hex
 from typing import Final, Protocol
@@ -77,8 +77,14 @@ class Files(Protocol):
 class DiskFiles:
     """A directory on disk that belongs to one daemon alone."""
 
-    def __init__(self, directory: Path, calls: SystemCalls = os) -> None:
-        """Open the directory, made 0700 where it is missing, and durable with all the way to it.
+    def __init__(self, directory: Path, calls: SystemCalls = os, *, make: bool = True) -> None:
+        """Open the directory.
+
+        Args:
+            directory: Where it is.
+            calls: What is underneath.
+            make: Whether it is made where it is missing, 0700, and made durable with all the way
+                to it: not where it is only looked at, perhaps on a read-only file system.
 
         Raises:
             OSError: It cannot be made or opened, or it is no directory.
@@ -86,7 +92,8 @@ class DiskFiles:
         self.directory = directory
         self.calls = calls
         """What is underneath."""
-        _make_way(directory, calls)
+        if make:
+            _make_way(directory, calls)
         self._fd = calls.open(directory, _DIRECTORY_FLAGS)
 
     def check_private(self) -> None:
@@ -111,36 +118,62 @@ class DiskFiles:
         self.calls.close(self._fd)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, reading: bool = False) -> Iterator[None]:
         """Keep every other daemon out; the kernel unlocks when we end, however we end.
 
         What is found there is durable then: one that was killed may have left changes that it had
         not synced, and nobody may be told what a power cut can still take back.
 
+        Args:
+            reading: Nothing will be changed, so a read-only file system will do: there no lock is
+                made where none is, for no daemon can begin there, and nothing is synced.
+
         Raises:
             StartError: Another daemon has the directory, or it cannot be synced.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = self._open_lock(os.O_RDWR | os.O_CREAT, none_on=EROFS)
+        is_read_only = lock is None
+        if is_read_only:
+            if not reading:
+                raise StartError(
+                    f"the store {self.directory} is on a read-only file system; cubbyd fsck "
+                    "without --quarantine and --after-restore can look at it"
+                )
+            lock = self._open_lock(os.O_RDONLY, none_on=ENOENT)
         try:
-            lock = self.calls.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
+            if lock is not None:
+                # A daemon may have it mounted elsewhere. Who may only read a file can take no
+                # exclusive lock of it over NFS; a shared one keeps a daemon out as well.
+                self._take(lock, fcntl.LOCK_SH if is_read_only else fcntl.LOCK_EX)
+            if not is_read_only:
+                self._settle()
+            yield
+        finally:
+            if lock is not None:
+                self.calls.close(lock)
+
+    def _open_lock(self, how: int, *, none_on: int) -> int | None:
+        """The lock file, or None where opening it meets this error."""
+        flags = how | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            return self.calls.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
         except OSError as error:
+            if error.errno == none_on:
+                return None
             raise StartError(
                 f"the lock file in {self.directory} cannot be opened: {error.strerror}"
             ) from None
-        try:
-            self._take(lock)
-            yield
-        finally:
-            self.calls.close(lock)
 
-    def _take(self, lock: int) -> None:
+    def _take(self, lock: int, kind: int) -> None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StartError(
                 f"another cubbyd has the store {self.directory}; stop it, or name another with "
                 "--store"
             ) from None
+
+    def _settle(self) -> None:
         try:
             self.sync()
         except OSError as error:

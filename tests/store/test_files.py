@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 from contextlib import closing
-from errno import EACCES, EINVAL
+from errno import EACCES, EINVAL, EROFS
 from pathlib import Path
 
 import pytest
@@ -261,3 +261,56 @@ def test_a_way_that_cannot_be_synced_is_good_enough_if_it_was_there(errno):
     assert files.names() == []
     with pytest.raises(OSError, match=os.strerror(errno)):
         DiskFiles(Path("/home/store"), disk)
+
+
+class ReadOnlyDisk:
+    """The system's own calls, as on a file system that is mounted read-only."""
+
+    def __getattr__(self, call):
+        return getattr(os, call)
+
+    def open(self, path, flags, mode=0o777, *, dir_fd=None):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(EROFS, os.strerror(EROFS))
+        return os.open(path, flags, mode, dir_fd=dir_fd)
+
+    def fsync(self, _fd):
+        raise OSError(EROFS, os.strerror(EROFS))
+
+
+@pytest.fixture
+def read_only(disk):
+    with closing(DiskFiles(disk.directory, ReadOnlyDisk(), make=False)) as files:
+        yield files
+
+
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_a_read_only_file_system_can_be_looked_at_and_nothing_else(disk, read_only, has_lock):
+    if has_lock:
+        with disk.locked():
+            pass
+
+    with read_only.locked(reading=True):
+        assert read_only.names() == disk.names() == ["lock"] * has_lock
+    with pytest.raises(StartError, match="read-only file system"), read_only.locked():
+        raise AssertionError("a store that cannot be written to was taken to be changed")
+
+
+def test_nobody_looks_at_what_a_daemon_has_mounted_elsewhere(disk, read_only):
+    with (
+        disk.locked(),
+        pytest.raises(StartError, match="another cubbyd has"),
+        read_only.locked(reading=True),
+    ):
+        raise AssertionError("the lock was not asked")
+
+
+def test_no_daemon_starts_while_a_read_only_store_is_looked_at(disk, read_only):
+    with disk.locked():
+        pass
+    with (
+        read_only.locked(reading=True),
+        pytest.raises(StartError, match="another cubbyd has"),
+        disk.locked(),
+    ):
+        raise AssertionError("the lock was not kept")
