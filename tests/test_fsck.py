@@ -21,10 +21,12 @@ from fakes import counting_random
 from house import KEYS
 
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.fsck import survey
 from cubbyd.fsck.fates import End
 from cubbyd.fsck.survey import Kind, Reason
 from cubbyd.secret import Secret
 from cubbyd.store import record
+from cubbyd.store.sealed_file import Section, seal_file
 
 NAMES = SCENE.names
 
@@ -125,6 +127,34 @@ def test_with_another_stores_keyring_nothing_is_moved(store, term):
 
     assert len(report.left) == len(SCENE.files)
     assert report.moved == []
+
+
+def test_whose_a_copied_file_is_is_found_out_among_100_000(store):
+    """Names without anything under them stand for tokens here: each is tried."""
+    files = SCENE.in_memory()
+    files.files |= dict.fromkeys((f"{number:032x}" for number in range(100_000)), b"")
+    files.files["ab" * 16] = files.files[NAMES["root"]]
+
+    found = survey.survey(files, KEYS)
+
+    assert found.damaged["ab" * 16].reason is Reason.MISPLACED
+    assert NAMES["root"] in found.damaged["ab" * 16].problem
+    assert survey.MAX_TRIES >= 10 * 100_000
+
+
+@pytest.mark.parametrize(("filler", "tries"), [(0, 40), (9 * survey.BYTES_A_TRY, 4)])
+def test_no_more_seals_are_tried_than_takes_some_seconds(monkeypatch, filler, tries):
+    """A file that is long to try counts for many."""
+    tried = []
+    monkeypatch.setattr(survey, "MAX_TRIES", 40)
+    monkeypatch.setattr(survey, "_opens", lambda *_given: tried.append(1))
+    files = SCENE.in_memory()
+    whole = seal_file(bytes(filler), Section.METADATA, "cd" * 16, keys=KEYS, random=bytes)
+    files.files |= dict.fromkeys((f"{number:032x}" for number in range(20)), whole)
+
+    survey.survey(files, KEYS)
+
+    assert len(tried) == tries
 
 
 @pytest.mark.parametrize("who", [("root",), ("root", POLICY_FILE), ("limited", "wrapping")])
