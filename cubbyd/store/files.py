@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO, EROFS
 from pathlib import Path
+from pwd import getpwuid
 from secrets import token_hex
 from typing import Final, Protocol
 
@@ -106,7 +107,7 @@ class DiskFiles:
         if status.st_uid != os.geteuid():
             raise StartError(
                 f"the store {self.directory} belongs to uid {status.st_uid}, and cubbyd runs as "
-                f"uid {os.geteuid()}; chown it, or name another with --store"
+                f"uid {os.geteuid()}; {_way_in(status.st_uid)}, or name another with --store"
             )
         if status.st_mode & 0o077:
             raise StartError(
@@ -278,6 +279,16 @@ class DiskFiles:
             if not taken:  # or we would try for ever
                 raise OSError(EIO, os.strerror(EIO))
             view = view[taken:]
+
+
+def _way_in(owner: int) -> str:
+    """What to do about a store of this uid. Root must not take it from the daemon that has it."""
+    if os.geteuid() != 0:
+        return "chown it"
+    try:
+        return f"run cubbyd as its owner (runuser -u {getpwuid(owner).pw_name} -- cubbyd fsck)"
+    except KeyError:  # nobody of that name here
+        return f"run cubbyd as uid {owner}"
 
 
 def _make_way(directory: Path, calls: SystemCalls) -> None:

@@ -11,6 +11,7 @@ import stat
 from contextlib import closing
 from errno import EACCES, EINVAL, EROFS
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 from fakes import MemoryFiles
@@ -204,6 +205,45 @@ def test_a_directory_of_another_user_is_refused(tmp_path):
 
         with pytest.raises(StartError, match="belongs to uid 65534"):
             disk.check_private()
+
+
+class OwnedBy:
+    """The system's own calls, where everything is somebody's."""
+
+    def __init__(self, uid) -> None:
+        self.uid = uid
+
+    def __getattr__(self, call):
+        return getattr(os, call)
+
+    def fstat(self, fd):
+        status = [*os.fstat(fd)]
+        status[stat.ST_UID] = self.uid
+        return os.stat_result(status)
+
+
+@pytest.mark.parametrize(
+    ("euid", "owner", "advice"),
+    [
+        (0, 1, f"runuser -u {getpwuid(1).pw_name} -- cubbyd fsck"),
+        (0, 4_000_000, "run cubbyd as uid 4000000"),
+        (1234, 1, "chown it, or name another with --store"),
+        (1234, 0, "chown it, or name another with --store"),
+    ],
+)
+def test_root_is_told_to_act_as_the_owner_and_not_to_take_the_store(
+    disk, monkeypatch, euid, owner, advice
+):
+    """A store that root has taken is one that its daemon refuses."""
+    monkeypatch.setattr(os, "geteuid", lambda: euid)
+    with (
+        closing(DiskFiles(disk.directory, OwnedBy(owner))) as others,
+        pytest.raises(StartError) as refused,
+    ):
+        others.check_private()
+
+    assert advice in str(refused.value)
+    assert ("chown" in str(refused.value)) == (euid != 0)
 
 
 def test_a_file_in_place_of_the_directory_is_an_error(tmp_path):
