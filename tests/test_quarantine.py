@@ -174,6 +174,7 @@ def test_what_cannot_be_moved_is_told_and_keeps_no_other(store, monkeypatch):
 
     assert report.immovable == {NAMES["parent"]: "Operation not permitted"}
     assert set(report.moved) == {NAMES["root"], NAMES["grandchild"]}
+    assert names_in(store / report.quarantine) == {*report.moved}
     assert [each.name for each in report.left] == [NAMES["parent"]]
 
 

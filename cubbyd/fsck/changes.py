@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from errno import EMLINK, ENOSYS, EOPNOTSUPP, EPERM
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,8 @@ from cubbyd.store.system_calls import SystemCalls
 _NO_LINKS: Final = frozenset({EPERM, EOPNOTSUPP, EMLINK, ENOSYS})
 """What linking meets with directories, with others' files (``fs.protected_hardlinks``), and on file
 systems that know no links."""
+
+_HAS_CHILDREN: Final = "tokens live below it; restore it, or revoke it"
 
 
 def used_up_by_a_copy(found: Survey) -> list[Accessor]:
@@ -55,6 +57,8 @@ class Aside:
             self._fd = calls.open(self.name, flags, dir_fd=self._store)
             calls.fsync(self._store)
             stack.pop_all()
+        self._places = {"src_dir_fd": self._store, "dst_dir_fd": self._fd}
+        self._linked: set[str] = set()
 
     def _make(self, name: str) -> str:
         for number in count(1):
@@ -71,12 +75,35 @@ class Aside:
         self._calls.close(self._fd)
         self._calls.close(self._store)
 
-    def take(self, names: Iterable[str]) -> dict[str, OSError]:
-        """Move files here, durably; the directory began empty, so nothing is replaced.
+    def link(self, names: Iterable[str]) -> dict[str, OSError]:
+        """Give files a name here as well, durably; the directory began empty: nothing is replaced.
 
-        A file's name goes from the store when the one here is durable, so at no power cut is it in
-        neither; it may be in both. What cannot be linked is renamed, as safely as the file system
-        renames things: a directory in a file's place, which holds nothing of ours.
+        What cannot be linked is left to ``take``.
+
+        Returns:
+            What cannot be moved, with the reason.
+
+        Raises:
+            StoreError: Nobody knows what is on disk.
+        """
+        refused: dict[str, OSError] = {}
+        for name in names:
+            try:
+                self._calls.link(name, name, **self._places, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    refused[name] = error
+            else:
+                self._linked.add(name)
+        self._sync(self._fd)
+        return refused
+
+    def take(self, names: Iterable[str]) -> dict[str, OSError]:
+        """Take names away from the store, durably.
+
+        They are here already, so at no power cut is a file in neither place; it may be in both.
+        What cannot be linked is renamed, as safely as the file system renames things: a directory
+        in a file's place, which holds nothing of ours.
 
         Returns:
             What could not be moved, with the reason.
@@ -84,33 +111,24 @@ class Aside:
         Raises:
             StoreError: Nobody knows what is on disk.
         """
-        immovable: dict[str, OSError] = {}
-        linked: list[str] = []
+        refused: dict[str, OSError] = {}
         for name in names:
             try:
-                linked += [name] if self._link(name) else []
+                if name in self._linked:
+                    self._calls.unlink(name, dir_fd=self._store)
+                else:
+                    self._calls.rename(name, name, **self._places)
             except OSError as error:
-                immovable[name] = error
+                refused[name] = error
         self._sync(self._fd)
-        for name in linked:
-            try:
-                self._calls.unlink(name, dir_fd=self._store)
-            except OSError as error:
-                immovable[name] = error
         self._sync(self._store)
-        return immovable
+        return refused
 
-    def _link(self, name: str) -> bool:
-        """Give a file a name here as well; tells whether it has its old one still."""
-        places = {"src_dir_fd": self._store, "dst_dir_fd": self._fd}
-        try:
-            self._calls.link(name, name, **places, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            self._calls.rename(name, name, **places)
-            return False
-        return True
+    def release(self, names: Iterable[str]) -> None:
+        """Forget files that stay in the store; where that is refused, they are in both places."""
+        for name in self._linked.intersection(names):
+            with suppress(OSError):
+                self._calls.unlink(name, dir_fd=self._fd)
 
     def _sync(self, directory: int) -> None:
         try:
@@ -120,11 +138,12 @@ class Aside:
 
 
 def move_aside(
-    aside: Aside, names: Iterable[str], found: Survey
+    aside: Aside, names: Sequence[str], found: Survey
 ) -> tuple[list[str], dict[str, str]]:
     """Move these damaged files, each one's descendants before it.
 
     A child must never be there without its parent, at no power cut, or the daemon would destroy it.
+    One that cannot be read does not say who its parent is. So all are aside before any goes.
 
     Returns:
         What was moved, and what could not be, with the reason.
@@ -133,21 +152,26 @@ def move_aside(
         StoreError: Nobody knows what is on disk.
     """
     family = _children(found)
-    moved: dict[str, None] = {}
-    immovable: dict[str, str] = {}
-    for name in names:
-        if name in moved:
-            continue
-        if name in found.tokens and name in family:
-            immovable[name] = "tokens live below it; restore it, or revoke it"
-            continue
-        for generation in [*reversed(_generations(family, name)), [name]]:
-            refused = aside.take(each for each in generation if each not in moved)
-            moved |= dict.fromkeys(each for each in generation if each not in refused)
-            if refused:
-                immovable[name] = next(iter(refused.values())).strerror or "it cannot be moved"
-                break
-    return [*moved], immovable
+    eldest = [name for name in names if name not in found.tokens or name not in family]
+    generations = _generations(family, eldest)
+    leaving = dict.fromkeys(each for generation in generations for each in generation)
+    stays = {name: _HAS_CHILDREN for name in names if name not in leaving}
+    moved: list[str] = []
+    stays |= _reasons(aside.link(leaving))
+    for generation in reversed(generations):
+        going = [each for each in generation if each not in stays]
+        stays |= _reasons(aside.take(going))
+        moved += [each for each in going if each not in stays]
+        for each in generation:
+            token = found.tokens.get(Accessor(each))
+            if each in stays and token is not None and token.parent is not None:
+                stays.setdefault(token.parent, stays[each])
+    aside.release(stays)
+    return moved, {name: stays[name] for name in names if name in stays}
+
+
+def _reasons(refused: Mapping[str, OSError]) -> dict[str, str]:
+    return {name: error.strerror or "it cannot be moved" for name, error in refused.items()}
 
 
 def _children(found: Survey) -> dict[str, list[Accessor]]:
@@ -159,11 +183,16 @@ def _children(found: Survey) -> dict[str, list[Accessor]]:
     return by_parent
 
 
-def _generations(family: Mapping[str, Sequence[str]], name: str) -> list[list[str]]:
-    """The descendants of a token, children first, then theirs, and so on."""
-    generations: list[list[str]] = []
-    eldest = list(family.get(name, ()))
-    while eldest:
-        generations.append(eldest)
-        eldest = [child for each in eldest for child in family.get(each, ())]
+def _generations(family: Mapping[str, Sequence[str]], eldest: Sequence[str]) -> list[list[str]]:
+    """These, their children, theirs, and so on; each once, behind all who are above it."""
+    number_of: dict[str, int] = {}
+    generation = [*eldest]
+    for number in count():
+        if not generation:
+            break
+        number_of |= dict.fromkeys(generation, number)
+        generation = [child for each in generation for child in family.get(each, ())]
+    generations: list[list[str]] = [[] for _ in {*number_of.values()}]
+    for name, number in number_of.items():
+        generations[number].append(name)
     return generations
