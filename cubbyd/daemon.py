@@ -181,7 +181,11 @@ def opened(
 
 @contextmanager
 def opened_offline(
-    settings: Settings, ask: Callable[[], Secret], *, credentials: Path | None = None
+    settings: Settings,
+    ask: Callable[[], Secret],
+    *,
+    credentials: Path | None = None,
+    reading: bool = False,
 ) -> Iterator[tuple[DiskFiles, RootKeys]]:
     """Harden the process, and take a store that is there, with its keys, to look at it.
 
@@ -191,6 +195,7 @@ def opened_offline(
         settings: Where everything is.
         ask: Brings the passphrase, where one opens the keyring.
         credentials: The directory in which systemd hands over credentials.
+        reading: Nothing will be changed: then a read-only file system needs no lock file.
 
     Raises:
         StartError: It cannot be had; says why, and what to do.
@@ -199,7 +204,7 @@ def opened_offline(
     if not settings.store.is_dir():
         raise StartError(f"there is no store at {settings.store}; name it with --store")
 
-    with _directory(settings.store) as files:
+    with _directory(settings.store, make=False, reading=reading) as files:
         if keyring.KEYRING_NAME not in files.names():  # or it would be made
             raise StartError(
                 f"{settings.store} holds no keyring: it is no store, or the file was lost; "
@@ -211,15 +216,15 @@ def opened_offline(
 
 
 @contextmanager
-def _directory(path: Path) -> Iterator[DiskFiles]:
+def _directory(path: Path, *, make: bool = True, reading: bool = False) -> Iterator[DiskFiles]:
     """The store's directory, ours alone for as long as it is needed."""
     try:
-        files = DiskFiles(path)
+        files = DiskFiles(path, make=make)
     except OSError as error:
         raise StartError(f"the store {path}: {error.strerror}") from None
     with closing(files):
         files.check_private()
-        with files.locked():
+        with files.locked(reading=reading):
             yield files
 
 

@@ -43,10 +43,22 @@ BESIDE: Final = "write beside"
 """The bystander's operation."""
 
 FOR_GOOD: Final = {
-    ENOSPC: {"create", "write", "fsync", "rename", "mkdir"},
+    ENOSPC: {"create", "write", "fsync", "link", "rename", "mkdir"},
     EMFILE: {"open", "create"},
-    EROFS: {"create", "write", "rename", "unlink", "mkdir"},
-    EIO: {"create", "open", "read", "write", "fsync", "rename", "unlink", "mkdir", "stat", "fstat"},
+    EROFS: {"create", "write", "link", "rename", "unlink", "mkdir"},
+    EIO: {
+        "create",
+        "open",
+        "read",
+        "write",
+        "fsync",
+        "link",
+        "rename",
+        "unlink",
+        "mkdir",
+        "stat",
+        "fstat",
+    },
 }
 """What goes on failing when a disk is full, descriptors have run out, and so on."""
 

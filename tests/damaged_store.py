@@ -5,13 +5,17 @@ The family: ``parent`` has ``child`` has ``grandchild``; ``stub`` was revoked wi
 """
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 
 import trio
 from fakes import EPOCH, MemoryFiles
 from house import KEYS, open_house
 
+from cubbyd.core.outcome import Remove
 from cubbyd.errors import RefusedError
+from cubbyd.fsck.check import check
+from cubbyd.store.files import DiskFiles
 from cubbyd.store.policy_record import file_name
 
 NOW = EPOCH + 1
@@ -115,3 +119,39 @@ def restarted(files):
 def harmed(told):
     """Those who are not told what they were, each with what they are told."""
     return {who: said for who, said in told.items() if said != UNHARMED[who]}
+
+
+def fsck(store, *, keys=KEYS, now=NOW, **options):
+    """Look over a store on disk."""
+    with closing(DiskFiles(store)) as files:
+        return check(files, keys, now=now, **options)
+
+
+async def told_by_a_daemon(store):
+    """The answers of a daemon that starts over a store on disk."""
+    with closing(DiskFiles(store)) as files:
+        async with restarted(files) as house:
+            return await answers(house)
+
+
+async def reaped_by_a_daemon(store):
+    """Have a daemon start over a store on disk, that destroys what is due and ends."""
+    with closing(DiskFiles(store)) as files:
+        async with restarted(files) as house:
+            await reap(house)
+
+
+async def reap(house):
+    """Destroy all that is due."""
+    while due := house.store.due(NOW, at_most=64):
+        await house.store.commit([[Remove(accessor=each) for each in due]])
+
+
+def spoil(path):
+    """Cut a file off."""
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def names_in(directory):
+    """What there is in a directory."""
+    return {path.name for path in directory.iterdir()}

@@ -73,14 +73,14 @@ class IgnoresDirectorySync(_Calls):
 
 class RenamesBeforeSync(DiskFiles):
     def stage(self, data):
-        with patch.object(self, "_os", NoFileSync(self._os)):
+        with patch.object(self, "calls", NoFileSync(self.calls)):
             return super().stage(data)
 
     def publish(self, staged, name):
         super().publish(staged, name)
-        fd = self._os.open(name, os.O_RDONLY, dir_fd=self._fd)
-        self._os.fsync(fd)
-        self._os.close(fd)
+        fd = self.calls.open(name, os.O_RDONLY, dir_fd=self._fd)
+        self.calls.fsync(fd)
+        self.calls.close(fd)
 
 
 class WritesInPlace(DiskFiles):
@@ -88,10 +88,10 @@ class WritesInPlace(DiskFiles):
 
     def publish(self, staged, name):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        fd = self._os.open(name, flags, 0o600, dir_fd=self._fd)
-        self._os.write(fd, memoryview(self.read(staged)))
-        self._os.fsync(fd)
-        self._os.close(fd)
+        fd = self.calls.open(name, flags, 0o600, dir_fd=self._fd)
+        self.calls.write(fd, memoryview(self.read(staged)))
+        self.calls.fsync(fd)
+        self.calls.close(fd)
         self.remove(staged)
 
 
@@ -133,9 +133,8 @@ class LeavesStaged(DiskFiles):
 class NoSyncAtStart(DiskFiles):
     """Believes what it finds."""
 
-    def _take(self, lock):
-        with patch.object(self, "sync"):
-            super()._take(lock)
+    def _settle(self):
+        pass
 
 
 class ForgetsTheWay(DiskFiles):

@@ -19,7 +19,7 @@ from simulated_disk import SimulatedDisk, Tree
 
 from cubbyd.errors import StartError
 
-CHANGING: Final = {"create", "write", "fsync", "mkdir", "rename", "unlink"}
+CHANGING: Final = {"create", "write", "fsync", "mkdir", "link", "rename", "unlink"}
 """What a disk may be another after; between others a cut is the same cut."""
 
 

@@ -23,7 +23,7 @@ next one claims to have written; damage to what had been durable.
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from errno import EBADF, EEXIST, ENOENT, ENOTDIR
+from errno import EBADF, EEXIST, ENOENT, ENOTDIR, EPERM
 from itertools import count, product
 from math import prod
 from random import Random
@@ -100,7 +100,7 @@ class Directory:
 
 
 class SimulatedDisk:
-    """Stands in for ``os`` in the store: see ``store.files.SystemCalls``."""
+    """Stands in for ``os`` in the store: see ``store.system_calls``."""
 
     def __init__(self, tree: Tree | None = None) -> None:
         """All that is in the tree is durable."""
@@ -178,9 +178,9 @@ class SimulatedDisk:
         self._meet("listdir", name)
         return list(node.names)
 
-    def mkdir(self, path, mode=0o777):
+    def mkdir(self, path, mode=0o777, *, dir_fd=None):
         self._meet("mkdir", path)
-        parent, name = self._place(path)
+        parent, name = self._place(path, dir_fd)
         if not name or name in parent.names:
             raise _error(EEXIST)
         parent.set(name, self._new(Directory(mode=mode)))
@@ -193,6 +193,17 @@ class SimulatedDisk:
         self._touch(node)
         old_parent, old_name = self._place(src, src_dir_fd)
         old_parent.set(old_name, None)
+
+    def link(self, src, dst, *, src_dir_fd=None, dst_dir_fd=None, follow_symlinks=True):  # noqa: ARG002 - no symlinks
+        self._meet("link", dst)
+        node = self._found(src, src_dir_fd)
+        parent, name = self._place(dst, dst_dir_fd)
+        if name in parent.names:
+            raise _error(EEXIST)
+        if isinstance(node, Directory):
+            raise _error(EPERM)
+        parent.set(name, node)
+        self._touch(node)
 
     def unlink(self, path, *, dir_fd=None):
         self._meet("unlink", path)

@@ -1,29 +1,32 @@
 """fsck finds what is there, says whom damage costs what, and by its changes nobody gains.
 
 - Looking changes nothing. What becomes of bytes and file types is in test_damage*.py.
-- What is moved aside takes its descendants along, youngest first; put back, all are there again.
-- A policy's file, and what another cubbyd or keyring may open, are never moved.
+- What another cubbyd or keyring may open is never moved. What is, is in test_quarantine.py.
 - After a restore, what a copy would let out twice is destroyed: a stub's children are not.
 """
 
-import os
-import stat
-from contextlib import closing
-
 import pytest
-from damaged_store import NOW, POLICY, POLICY_FILE, SCENE, answers, harmed, restarted
+from damaged_store import (
+    NOW,
+    POLICY,
+    POLICY_FILE,
+    SCENE,
+    fsck,
+    harmed,
+    names_in,
+    spoil,
+    told_by_a_daemon,
+)
 from fakes import counting_random
 from house import KEYS
 
 from cubbyd.crypto.keys import RootKeys
-from cubbyd.errors import StoreError
-from cubbyd.fsck import changes
-from cubbyd.fsck.check import check
+from cubbyd.fsck import survey
 from cubbyd.fsck.fates import End
 from cubbyd.fsck.survey import Kind, Reason
 from cubbyd.secret import Secret
 from cubbyd.store import record
-from cubbyd.store.files import DiskFiles
+from cubbyd.store.sealed_file import Section, seal_file
 
 NAMES = SCENE.names
 
@@ -33,27 +36,8 @@ def store(tmp_path):
     return SCENE.on_disk(tmp_path / "store")
 
 
-def fsck(store, *, keys=KEYS, now=NOW, **options):
-    with closing(DiskFiles(store)) as files:
-        return check(files, keys, now=now, **options)
-
-
-async def told_by_a_daemon(store):
-    with closing(DiskFiles(store)) as files:
-        async with restarted(files) as house:
-            return await answers(house)
-
-
-def spoil(path):
-    path.write_bytes(path.read_bytes()[:-300])
-
-
 def ends(report):
     return {each: (fate.end, fate.cause) for each, fate in report.fates.items()}
-
-
-def names_in(directory):
-    return {path.name for path in directory.iterdir()}
 
 
 # -- looking
@@ -145,138 +129,68 @@ def test_with_another_stores_keyring_nothing_is_moved(store, term):
     assert report.moved == []
 
 
-# -- moving aside
+def test_whose_a_copied_file_is_is_found_out_among_100_000(store):
+    """Names without anything under them stand for tokens here: each is tried."""
+    files = SCENE.in_memory()
+    files.files |= dict.fromkeys((f"{number:032x}" for number in range(100_000)), b"")
+    files.files["ab" * 16] = files.files[NAMES["root"]]
+
+    found = survey.survey(files, KEYS)
+
+    assert found.damaged["ab" * 16].reason is Reason.MISPLACED
+    assert NAMES["root"] in found.damaged["ab" * 16].problem
+    assert survey.MAX_TRIES >= 10 * 100_000
 
 
-async def test_a_tree_is_moved_whole_and_put_back_whole(store):
-    """Nobody comes to life without what was above, and the reaper finds nobody to destroy."""
-    spoil(store / NAMES["parent"])
-    moved = {NAMES[who] for who in ("parent", "child", "grandchild")}
+@pytest.mark.parametrize(("filler", "tries"), [(0, 40), (9 * survey.BYTES_A_TRY, 4)])
+def test_no_more_seals_are_tried_than_takes_some_seconds(monkeypatch, filler, tries):
+    """A file that is long to try counts for many."""
+    tried = []
+    monkeypatch.setattr(survey, "MAX_TRIES", 40)
+    monkeypatch.setattr(survey, "_opens", lambda *_given: tried.append(1))
+    files = SCENE.in_memory()
+    whole = seal_file(bytes(filler), Section.METADATA, "cd" * 16, keys=KEYS, random=bytes)
+    files.files |= dict.fromkeys((f"{number:032x}" for number in range(20)), whole)
 
-    report = fsck(store, quarantine=True)
+    survey.survey(files, KEYS)
 
-    assert set(report.moved) == moved
-    assert report.left == []
-    aside = store / report.quarantine
-    assert names_in(aside) == moved
-    assert stat.S_IMODE(aside.stat().st_mode) == 0o700
-    assert harmed(await told_by_a_daemon(store)) == dict.fromkeys(
-        ("parent", "child", "grandchild"), "permission_denied"
-    )
-    assert fsck(store).found.damaged == {}
-
-    for name in moved:
-        (aside / name).rename(store / name)
-    (store / NAMES["parent"]).write_bytes(SCENE.files[NAMES["parent"]])
-    assert harmed(await told_by_a_daemon(store)) == {}
+    assert len(tried) == tries
 
 
-async def test_the_orphans_of_a_damaged_stub_stay_refused(store):
-    spoil(store / NAMES["stub"])
+@pytest.mark.parametrize("who", [("root",), ("root", POLICY_FILE), ("limited", "wrapping")])
+def test_with_another_stores_keyring_few_files_stay_too(store, who):
+    """Whatever there is: it is all that could tell that the keyring is the right one."""
+    for name in SCENE.files.keys() - {NAMES[each] for each in who}:
+        (store / name).unlink()
+    keys = RootKeys(accessor_key=KEYS.accessor_key, terms={1: Secret(b"2" * 32)})
 
-    fsck(store, quarantine=True)
+    report = fsck(store, keys=keys, quarantine=True)
 
-    assert harmed(await told_by_a_daemon(store)) == {"orphan": "permission_denied"}
-
-
-@pytest.mark.parametrize("dies_at", range(1, 8))
-async def test_no_power_cut_leaves_a_child_without_its_parent(store, monkeypatch, dies_at):
-    """Each step is durable before the next begins, so a cut is an end between two of them."""
-    spoil(store / NAMES["parent"])
-    steps = iter(range(1, 100))
-
-    def stop_at(_):
-        if next(steps) == dies_at:
-            raise StoreError("the power is off")
-
-    monkeypatch.setattr(changes.os, "fsync", stop_at)
-    with pytest.raises(StoreError):
-        fsck(store, quarantine=True)
-    monkeypatch.undo()
-
-    assert End.ORPHANED not in {fate.end for fate in fsck(store).fates.values()}
-    told = harmed(await told_by_a_daemon(store))
-    assert told.keys() == {"parent", "child", "grandchild"}
+    assert len(report.left) == len(who)
+    assert (report.moved, report.quarantine) == ([], None)
 
 
-async def test_a_damaged_policy_stays_and_its_tokens_stay_refused(store):
-    """Without it, the token would do what its other policies grant, and this one denied."""
-    spoil(store / POLICY_FILE)
-    spoil(store / NAMES["grandchild"])
-
-    report = fsck(store, quarantine=True)
-
-    assert report.moved == [NAMES["grandchild"]]
-    assert [each.name for each in report.left] == [POLICY_FILE]
-    told = harmed(await told_by_a_daemon(store))
-    assert told == {"governed": "integrity", "grandchild": "permission_denied"}
-
-
-def test_a_token_with_a_cut_cubbyhole_stays_while_tokens_live_below_it(store):
-    for who in ("child", "orphan"):
-        path = store / NAMES[who]
-        path.write_bytes(path.read_bytes()[:-1])
-
-    report = fsck(store, quarantine=True)
-
-    assert report.fates == {}
-    assert report.moved == [NAMES["orphan"]]
-    assert "tokens live below it" in report.immovable[NAMES["child"]]
-
-
-def test_a_quarantine_never_replaces_another(store):
-    made = []
-    for who in ("root", "orphan", "governed"):
-        spoil(store / NAMES[who])
-        made.append(fsck(store, quarantine=True).quarantine)
-
-    assert made == ["quarantine-20261122T020001Z", *(f"{made[0]}-{n}" for n in (2, 3))]
-    assert [names_in(store / name) for name in made] == [
-        {NAMES[who]} for who in ("root", "orphan", "governed")
-    ]
-
-
-def test_what_cannot_be_moved_is_told_and_keeps_no_other(store, monkeypatch):
-    for who in ("parent", "root"):
-        spoil(store / NAMES[who])
-    rename = os.rename
-
-    def refuse_one(name, *more, **where):
-        if name == NAMES["child"]:
-            raise PermissionError(1, "Operation not permitted")
-        rename(name, *more, **where)
-
-    monkeypatch.setattr(changes.os, "rename", refuse_one)
-    report = fsck(store, quarantine=True)
-
-    assert report.immovable == {NAMES["parent"]: "Operation not permitted"}
-    assert set(report.moved) == {NAMES["root"], NAMES["grandchild"]}
-    assert [each.name for each in report.left] == [NAMES["parent"]]
-
-
-def test_directories_links_and_fifos_are_moved_as_they_are(store):
-    for who, make in (("root", os.mkdir), ("orphan", os.mkfifo)):
-        (store / NAMES[who]).unlink()
-        make(store / NAMES[who])
-    (store / NAMES["governed"]).unlink()
-    (store / NAMES["governed"]).symlink_to("/dev/zero")
+def test_a_staged_leftover_is_moved_though_no_file_opens(store):
+    for name in SCENE.files:
+        (store / name).unlink()
     (store / "staged-0123456789abcdef").mkdir()
 
+    assert fsck(store, quarantine=True).left == []
+
+
+@pytest.mark.parametrize("who", ["parent", "root"])
+def test_no_token_is_moved_from_under_one_that_cannot_be_read_yet(store, who):
+    """The child's term is in the keyring of the day after, and only it says who its parent is."""
+    later = KEYS.with_term(Secret(b"2" * 32), now=NOW)
+    child = record.decode((store / NAMES["child"]).read_bytes(), NAMES["child"], KEYS)
+    (store / NAMES["child"]).write_bytes(record.encode(child, later, counting_random()))
+    spoil(store / NAMES[who])
+
     report = fsck(store, quarantine=True)
 
-    assert report.left == []
-    aside = store / report.quarantine
-    assert (aside / NAMES["root"]).is_dir()
-    assert (aside / NAMES["orphan"]).is_fifo()
-    assert (aside / NAMES["governed"]).is_symlink()
-
-
-def test_nothing_is_made_where_nothing_is_to_be_moved(store):
-    before = names_in(store)
-
-    fsck(store, quarantine=True)
-
-    assert names_in(store) == before
+    assert (report.moved, report.quarantine) == ([], None)
+    assert "may live below it" in report.immovable[NAMES[who]]
+    assert NAMES[who] in fsck(store, keys=later, quarantine=True).moved
 
 
 # -- after a restore
@@ -304,6 +218,19 @@ def test_what_may_be_spent_does_not_wait_in_a_quarantine(store):
 
     assert NAMES["child"] in report.destroyed
     assert NAMES["child"] not in names_in(store / report.quarantine)
+
+
+def test_what_was_destroyed_still_tells_that_the_keyring_is_the_right_one(store):
+    spoilt = {NAMES[who] for who in ("governed", "root")}
+    for name in SCENE.files.keys() - spoilt - {NAMES["limited"], NAMES["wrapping"]}:
+        (store / name).unlink()
+    for name in spoilt:
+        spoil(store / name)
+
+    report = fsck(store, after_restore=True, quarantine=True)
+
+    assert report.immovable == {}
+    assert {*report.moved} == spoilt
 
 
 def test_a_stub_of_what_was_limited_stays(store):

@@ -100,7 +100,11 @@ def fsck(  # noqa: PLR0913 - one parameter for each option
         settings = config.load(file or before.get("file"), overrides=overrides)
         ask = partial(read_passphrase, passphrase_fd, standard.StandardInput(), "Passphrase: ")
         credentials = systemd.credentials_directory(os.environ)
-        with daemon.opened_offline(settings, ask, credentials=credentials) as (files, keys):
+        reading = not (quarantine or after_restore)
+        with daemon.opened_offline(settings, ask, credentials=credentials, reading=reading) as (
+            files,
+            keys,
+        ):
             report = check(
                 files, keys, now=time.time(), quarantine=quarantine, after_restore=after_restore
             )

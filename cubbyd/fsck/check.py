@@ -11,10 +11,13 @@ from cubbyd.core.token import Accessor
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.fsck.changes import Aside, destroy, move_aside, used_up_by_a_copy
 from cubbyd.fsck.fates import Fate, damaged_policies, fates
-from cubbyd.fsck.survey import Damage, Survey, survey
+from cubbyd.fsck.survey import Damage, Kind, Reason, Survey, survey
 from cubbyd.store.files import QUARANTINE_PREFIX, DiskFiles
 
 _NOTHING_OPENS: Final = "nothing in this store opens, so the keyring may be another store's"
+_MAY_HAVE_CHILDREN: Final = (
+    "a token that cannot be opened yet, for its format or its key term, may live below it"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +66,7 @@ def check(
         StoreError: Nobody knows what is on disk.
     """
     found = survey(files, keys)
+    kept = _kept(found) if quarantine else {}  # while all is there that tells of the keyring
     destroyed = used_up_by_a_copy(found) if after_restore else []
     if destroyed:
         destroy(files, destroyed, found)
@@ -72,12 +76,27 @@ def check(
         damaged_policies=damaged_policies(found, keys),
         destroyed=destroyed,
     )
-    movable = [name for name, damage in found.damaged.items() if damage.is_movable]
-    if quarantine and len(movable) > 1 and not found.tokens and not found.policies:
-        report.immovable = dict.fromkeys(movable, _NOTHING_OPENS)
-    elif quarantine and movable:
+    movable = [name for name in _movable(found) if name not in kept]
+    if quarantine and movable:
         name = QUARANTINE_PREFIX + datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-        with closing(Aside(files.directory, name)) as aside:
+        with closing(Aside(files.directory, name, files.calls)) as aside:
             report.quarantine = aside.name
-            report.moved, report.immovable = move_aside(aside, found)
+            report.moved, report.immovable = move_aside(aside, movable, found)
+    report.immovable |= {name: reason for name, reason in kept.items() if name in found.damaged}
     return report
+
+
+def _movable(found: Survey) -> list[str]:
+    return [name for name, damage in found.damaged.items() if damage.is_movable]
+
+
+def _kept(found: Survey) -> dict[str, str]:
+    """The tokens that must stay for what this keyring cannot tell of them, each with the reason."""
+    tokens = [each for each in found.damaged.values() if each.kind is Kind.TOKEN]
+    if not found.tokens and not found.policies:
+        reason = _NOTHING_OPENS
+    elif any(each.reason is Reason.UNKNOWN_FORMAT for each in tokens):
+        reason = _MAY_HAVE_CHILDREN
+    else:
+        return {}
+    return {each.name: reason for each in tokens if each.is_movable}

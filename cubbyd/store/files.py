@@ -11,12 +11,14 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO
+from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO, EROFS
 from pathlib import Path
+from pwd import getpwuid
 from secrets import token_hex
 from typing import Final, Protocol
 
 from cubbyd.errors import IntegrityError, StartError
+from cubbyd.store.system_calls import SystemCalls
 
 STAGED_PREFIX: Final = "staged-"
 """What a temporary name begins with; no other name in the directory does."""
@@ -32,63 +34,6 @@ _log = logging.getLogger(__name__)
 
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _STAGE_FLAGS = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-
-
-class SystemCalls(Protocol):
-    """What is called of ``os`` here, each as its namesake there.
-
-    So that a test can put another disk underneath, that fails and forgets.
-    """
-
-    def open(
-        self, path: str | Path, flags: int, mode: int = ..., *, dir_fd: int | None = ...
-    ) -> int:
-        """A descriptor."""
-        ...
-
-    def close(self, fd: int, /) -> None:
-        """Let a descriptor go."""
-        ...
-
-    def read(self, fd: int, length: int, /) -> bytes:
-        """At most so many of a file's next bytes; none at its end."""
-        ...
-
-    def write(self, fd: int, data: memoryview, /) -> int:
-        """How many of these bytes were taken."""
-        ...
-
-    def fsync(self, fd: int, /) -> None:
-        """Make a file's bytes, or a directory's names, durable."""
-        ...
-
-    def fstat(self, fd: int, /) -> os.stat_result:
-        """What is known of what is open."""
-        ...
-
-    def stat(
-        self, path: str | Path, *, dir_fd: int | None = ..., follow_symlinks: bool = ...
-    ) -> os.stat_result:
-        """What is known of what has a name."""
-        ...
-
-    def listdir(self, path: int, /) -> list[str]:
-        """The names in a directory."""
-        ...
-
-    def mkdir(self, path: Path, mode: int = ..., /) -> None:
-        """Make a directory."""
-        ...
-
-    def rename(
-        self, src: str, dst: str, *, src_dir_fd: int | None = ..., dst_dir_fd: int | None = ...
-    ) -> None:
-        """Give another name, in place of what had it."""
-        ...
-
-    def unlink(self, path: str, *, dir_fd: int | None = ...) -> None:
-        """Take a name away."""
-        ...
 
 
 _UNOPENED = {ELOOP: "a link", ENXIO: "a socket"}
@@ -134,15 +79,23 @@ class Files(Protocol):
 class DiskFiles:
     """A directory on disk that belongs to one daemon alone."""
 
-    def __init__(self, directory: Path, calls: SystemCalls = os) -> None:
-        """Open the directory, made 0700 where it is missing, and durable with all the way to it.
+    def __init__(self, directory: Path, calls: SystemCalls = os, *, make: bool = True) -> None:
+        """Open the directory.
+
+        Args:
+            directory: Where it is.
+            calls: What is underneath.
+            make: Whether it is made where it is missing, 0700, and made durable with all the way
+                to it: not where it is only looked at, perhaps on a read-only file system.
 
         Raises:
             OSError: It cannot be made or opened, or it is no directory.
         """
         self.directory = directory
-        self._os = calls
-        _make_way(directory, calls)
+        self.calls = calls
+        """What is underneath."""
+        if make:
+            _make_way(directory, calls)
         self._fd = calls.open(directory, _DIRECTORY_FLAGS)
 
     def check_private(self) -> None:
@@ -151,11 +104,11 @@ class DiskFiles:
         Raises:
             StartError: It is not ours, or open to others.
         """
-        status = self._os.fstat(self._fd)
+        status = self.calls.fstat(self._fd)
         if status.st_uid != os.geteuid():
             raise StartError(
                 f"the store {self.directory} belongs to uid {status.st_uid}, and cubbyd runs as "
-                f"uid {os.geteuid()}; chown it, or name another with --store"
+                f"uid {os.geteuid()}; {_way_in(status.st_uid)}, or name another with --store"
             )
         if status.st_mode & 0o077:
             raise StartError(
@@ -164,39 +117,65 @@ class DiskFiles:
 
     def close(self) -> None:
         """Let the directory go."""
-        self._os.close(self._fd)
+        self.calls.close(self._fd)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, reading: bool = False) -> Iterator[None]:
         """Keep every other daemon out; the kernel unlocks when we end, however we end.
 
         What is found there is durable then: one that was killed may have left changes that it had
         not synced, and nobody may be told what a power cut can still take back.
 
+        Args:
+            reading: Nothing will be changed, so a read-only file system will do: there no lock is
+                made where none is, for no daemon can begin there, and nothing is synced.
+
         Raises:
             StartError: Another daemon has the directory, or it cannot be synced.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = self._open_lock(os.O_RDWR | os.O_CREAT, none_on=EROFS)
+        is_read_only = lock is None
+        if is_read_only:
+            if not reading:
+                raise StartError(
+                    f"the store {self.directory} is on a read-only file system; cubbyd fsck "
+                    "without --quarantine and --after-restore can look at it"
+                )
+            lock = self._open_lock(os.O_RDONLY, none_on=ENOENT)
         try:
-            lock = self._os.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
+            if lock is not None:
+                # A daemon may have it mounted elsewhere. Who may only read a file can take no
+                # exclusive lock of it over NFS; a shared one keeps a daemon out as well.
+                self._take(lock, fcntl.LOCK_SH if is_read_only else fcntl.LOCK_EX)
+            if not is_read_only:
+                self._settle()
+            yield
+        finally:
+            if lock is not None:
+                self.calls.close(lock)
+
+    def _open_lock(self, how: int, *, none_on: int) -> int | None:
+        """The lock file, or None where opening it meets this error."""
+        flags = how | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            return self.calls.open(LOCK_NAME, flags, 0o600, dir_fd=self._fd)
         except OSError as error:
+            if error.errno == none_on:
+                return None
             raise StartError(
                 f"the lock file in {self.directory} cannot be opened: {error.strerror}"
             ) from None
-        try:
-            self._take(lock)
-            yield
-        finally:
-            self._os.close(lock)
 
-    def _take(self, lock: int) -> None:
+    def _take(self, lock: int, kind: int) -> None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StartError(
                 f"another cubbyd has the store {self.directory}; stop it, or name another with "
                 "--store"
             ) from None
+
+    def _settle(self) -> None:
         try:
             self.sync()
         except OSError as error:
@@ -206,12 +185,12 @@ class DiskFiles:
 
     def names(self) -> list[str]:
         """See ``Files``."""
-        return self._os.listdir(self._fd)
+        return self.calls.listdir(self._fd)
 
     def read(self, name: str) -> bytes | None:
         """See ``Files``."""
         try:
-            fd = self._os.open(name, _READ_FLAGS, dir_fd=self._fd)
+            fd = self.calls.open(name, _READ_FLAGS, dir_fd=self._fd)
         except OSError as error:
             if error.errno == ENOENT:
                 return None
@@ -219,7 +198,7 @@ class DiskFiles:
                 raise _foreign(name, _UNOPENED[error.errno]) from None
             raise
         try:
-            status = self._os.fstat(fd)
+            status = self.calls.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise _foreign(name, _KINDS.get(stat.S_IFMT(status.st_mode), "a device"))
             if status.st_uid != os.geteuid():
@@ -236,12 +215,12 @@ class DiskFiles:
                 raise IntegrityError(f"{name} in the store is longer than any file of ours")
             return self._read_all(fd, status.st_size)
         finally:
-            self._os.close(fd)
+            self.calls.close(fd)
 
     def version(self, name: str) -> object:
         """See ``Files``. A file changed in place within one tick of the clock looks the same."""
         try:
-            status = self._os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+            status = self.calls.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
         return (
@@ -256,13 +235,13 @@ class DiskFiles:
     def stage(self, data: bytes) -> str:
         """See ``Files``."""
         name = STAGED_PREFIX + token_hex(8)
-        fd = self._os.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
+        fd = self.calls.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
         try:
             try:
                 self._write_all(fd, data)
-                self._os.fsync(fd)
+                self.calls.fsync(fd)
             finally:
-                self._os.close(fd)
+                self.calls.close(fd)
         except BaseException:
             # A failed sync is not tried again: the kernel may have dropped the pages already.
             with suppress(OSError):
@@ -272,35 +251,45 @@ class DiskFiles:
 
     def publish(self, staged: str, name: str) -> None:
         """See ``Files``."""
-        self._os.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        self.calls.rename(staged, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def remove(self, name: str) -> None:
         """See ``Files``."""
         with suppress(FileNotFoundError):
-            self._os.unlink(name, dir_fd=self._fd)
+            self.calls.unlink(name, dir_fd=self._fd)
 
     def sync(self) -> None:
         """See ``Files``."""
-        self._os.fsync(self._fd)
+        self.calls.fsync(self._fd)
 
     def _read_all(self, fd: int, size: int) -> bytes:
         """A file's bytes, though its size may have changed; bounded, however it grows."""
-        data = self._os.read(fd, size + 1)
+        data = self.calls.read(fd, size + 1)
         if len(data) == size:
             return data
         chunks, total = [data], len(data)
         while chunks[-1] and total <= MAX_FILE_BYTES:
-            chunks.append(self._os.read(fd, size + 1))
+            chunks.append(self.calls.read(fd, size + 1))
             total += len(chunks[-1])
         return b"".join(chunks)
 
     def _write_all(self, fd: int, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            taken = self._os.write(fd, view)
+            taken = self.calls.write(fd, view)
             if not taken:  # or we would try for ever
                 raise OSError(EIO, os.strerror(EIO))
             view = view[taken:]
+
+
+def _way_in(owner: int) -> str:
+    """What to do about a store of this uid. Root must not take it from the daemon that has it."""
+    if os.geteuid() != 0:
+        return "chown it"
+    try:
+        return f"run cubbyd as its owner (runuser -u {getpwuid(owner).pw_name} -- cubbyd fsck)"
+    except KeyError:  # nobody of that name here
+        return f"run cubbyd as uid {owner}"
 
 
 def _make_way(directory: Path, calls: SystemCalls) -> None:
@@ -349,6 +338,11 @@ def sweep(files: Files, names: Iterable[str]) -> None:
                 files.remove(name)
             except OSError as error:
                 _log.warning("%s cannot be removed: %s", name, error.strerror)
+
+
+def quarantines(names: Iterable[str]) -> list[str]:
+    """Those of these names under which lies what nobody looks at, and may be put back one day."""
+    return [name for name in names if name.startswith(QUARANTINE_PREFIX)]
 
 
 def _foreign(name: str, kind: str) -> IntegrityError:

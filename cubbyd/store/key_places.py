@@ -13,8 +13,9 @@ from typing import Final
 from cubbyd.crypto.opener import KEY_BYTES, KeySource
 from cubbyd.errors import StartError
 from cubbyd.secret import Secret
-from cubbyd.store.files import DiskFiles, SystemCalls, sweep
+from cubbyd.store.files import DiskFiles, sweep
 from cubbyd.store.sealed_file import Random
+from cubbyd.store.system_calls import SystemCalls
 
 CREDENTIAL: Final = "cubbyd.key"
 """The name of ours, as in ``LoadCredentialEncrypted=cubbyd.key``."""

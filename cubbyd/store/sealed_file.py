@@ -104,6 +104,15 @@ def term_of(file: bytes) -> int:
     return int(_HEADER.unpack_from(file)[2])
 
 
+def section_bytes(file: bytes) -> int | None:
+    """How long a file's first section is; None where it is none of ours, or was cut there."""
+    try:
+        magic, _, _, length = _HEADER.unpack_from(file)
+    except struct_error:
+        return None
+    return int(length) if magic == MAGIC and len(file) >= _HEADER.size + length else None
+
+
 def with_our_header(file: bytes, term: int) -> bytes:
     """The same file, as if of our format version and of this term.
 

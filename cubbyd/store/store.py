@@ -25,7 +25,7 @@ from cubbyd.store import policy_record, record
 from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
 from cubbyd.store.cache import RecordCache
 from cubbyd.store.commit import GroupCommit
-from cubbyd.store.files import Files, sweep
+from cubbyd.store.files import Files, quarantines, sweep
 from cubbyd.store.index import Index
 from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.policies import Policies
@@ -313,7 +313,8 @@ class Store:
             if number % INDEX_BATCH == 0:
                 yield
         yield from self._index_orphans()
-        if not damaged:  # or one of them may be the child that a stub is kept for
+        # A file that does not open, or lies aside, may be the child that a stub is kept for.
+        if not damaged and not quarantines(names):
             self._index.finish()
         self.is_tidying = False
         self._on_sooner()

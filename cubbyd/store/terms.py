@@ -31,7 +31,7 @@ from cubbyd.secret import Secret
 from cubbyd.store import keyring, policy_record, record
 from cubbyd.store.batch import Write, refused
 from cubbyd.store.commit import GroupCommit, InFlightError
-from cubbyd.store.files import QUARANTINE_PREFIX, Files
+from cubbyd.store.files import Files, quarantines
 from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.sealed_file import Random, Section, reseal, term_of
 
@@ -180,12 +180,12 @@ class Terms:
     # Letting old ones go
 
     def hidden(self) -> list[str]:
-        """Where files may lie that nobody looks at, and that may be put back.
+        """The quarantines in the store: their files may need any term when they are put back.
 
         Raises:
             RefusedError: The directory cannot be listed.
         """
-        return [name for name in self._listed() if name.startswith(QUARANTINE_PREFIX)]
+        return quarantines(self._listed())
 
     async def retire(self, *, before: int) -> None:
         """Take the older terms out of the keyring; no file hangs on them.

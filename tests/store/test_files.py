@@ -9,8 +9,9 @@ import os
 import socket
 import stat
 from contextlib import closing
-from errno import EACCES, EINVAL
+from errno import EACCES, EINVAL, EROFS
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 from fakes import MemoryFiles
@@ -206,6 +207,45 @@ def test_a_directory_of_another_user_is_refused(tmp_path):
             disk.check_private()
 
 
+class OwnedBy:
+    """The system's own calls, where everything is somebody's."""
+
+    def __init__(self, uid) -> None:
+        self.uid = uid
+
+    def __getattr__(self, call):
+        return getattr(os, call)
+
+    def fstat(self, fd):
+        status = [*os.fstat(fd)]
+        status[stat.ST_UID] = self.uid
+        return os.stat_result(status)
+
+
+@pytest.mark.parametrize(
+    ("euid", "owner", "advice"),
+    [
+        (0, 1, f"runuser -u {getpwuid(1).pw_name} -- cubbyd fsck"),
+        (0, 4_000_000, "run cubbyd as uid 4000000"),
+        (1234, 1, "chown it, or name another with --store"),
+        (1234, 0, "chown it, or name another with --store"),
+    ],
+)
+def test_root_is_told_to_act_as_the_owner_and_not_to_take_the_store(
+    disk, monkeypatch, euid, owner, advice
+):
+    """A store that root has taken is one that its daemon refuses."""
+    monkeypatch.setattr(os, "geteuid", lambda: euid)
+    with (
+        closing(DiskFiles(disk.directory, OwnedBy(owner))) as others,
+        pytest.raises(StartError) as refused,
+    ):
+        others.check_private()
+
+    assert advice in str(refused.value)
+    assert ("chown" in str(refused.value)) == (euid != 0)
+
+
 def test_a_file_in_place_of_the_directory_is_an_error(tmp_path):
     tmp_path.joinpath("store").write_bytes(b"")
 
@@ -261,3 +301,56 @@ def test_a_way_that_cannot_be_synced_is_good_enough_if_it_was_there(errno):
     assert files.names() == []
     with pytest.raises(OSError, match=os.strerror(errno)):
         DiskFiles(Path("/home/store"), disk)
+
+
+class ReadOnlyDisk:
+    """The system's own calls, as on a file system that is mounted read-only."""
+
+    def __getattr__(self, call):
+        return getattr(os, call)
+
+    def open(self, path, flags, mode=0o777, *, dir_fd=None):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(EROFS, os.strerror(EROFS))
+        return os.open(path, flags, mode, dir_fd=dir_fd)
+
+    def fsync(self, _fd):
+        raise OSError(EROFS, os.strerror(EROFS))
+
+
+@pytest.fixture
+def read_only(disk):
+    with closing(DiskFiles(disk.directory, ReadOnlyDisk(), make=False)) as files:
+        yield files
+
+
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_a_read_only_file_system_can_be_looked_at_and_nothing_else(disk, read_only, has_lock):
+    if has_lock:
+        with disk.locked():
+            pass
+
+    with read_only.locked(reading=True):
+        assert read_only.names() == disk.names() == ["lock"] * has_lock
+    with pytest.raises(StartError, match="read-only file system"), read_only.locked():
+        raise AssertionError("a store that cannot be written to was taken to be changed")
+
+
+def test_nobody_looks_at_what_a_daemon_has_mounted_elsewhere(disk, read_only):
+    with (
+        disk.locked(),
+        pytest.raises(StartError, match="another cubbyd has"),
+        read_only.locked(reading=True),
+    ):
+        raise AssertionError("the lock was not asked")
+
+
+def test_no_daemon_starts_while_a_read_only_store_is_looked_at(disk, read_only):
+    with disk.locked():
+        pass
+    with (
+        read_only.locked(reading=True),
+        pytest.raises(StartError, match="another cubbyd has"),
+        disk.locked(),
+    ):
+        raise AssertionError("the lock was not kept")

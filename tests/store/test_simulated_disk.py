@@ -6,7 +6,7 @@
 """
 
 import os
-from errno import EBADF, EEXIST, EIO, ENOENT, ENOTDIR
+from errno import EBADF, EEXIST, EIO, ENOENT, ENOTDIR, EPERM
 from pathlib import Path
 
 import pytest
@@ -97,6 +97,23 @@ def test_a_rename_shows_either_of_its_halves_and_never_no_file(disk):
         (b"old", None),
         (b"old", b"new"),
     ]
+
+
+def test_a_rename_between_directories_may_show_neither_name(disk):
+    disk.rename("/a", "/d/a")
+    assert {"d": {}} in leavings(disk)
+
+    sync(disk, "/d")
+    assert leavings(disk) == [{"a": b"old", "d": {"a": b"old"}}, {"d": {"a": b"old"}}]
+
+
+def test_a_file_has_both_names_once_it_is_linked_and_the_new_one_is_synced(disk):
+    disk.link("/a", "/d/a")
+    assert leavings(disk) == [{"a": b"old", "d": {}}, {"a": b"old", "d": {"a": b"old"}}]
+
+    sync(disk, "/d")
+    disk.unlink("/a")
+    assert leavings(disk) == [{"a": b"old", "d": {"a": b"old"}}, {"d": {"a": b"old"}}]
 
 
 def test_unsynced_changes_happen_in_any_order(disk):
@@ -195,6 +212,9 @@ def test_what_is_drawn_by_lot_has_the_least_and_the_most_and_is_the_same_each_ti
         (lambda disk: disk.open("/a", os.O_RDONLY | os.O_DIRECTORY), ENOTDIR),
         (lambda disk: disk.open("/a", FLAGS | os.O_EXCL), EEXIST),
         (lambda disk: disk.mkdir("/d"), EEXIST),
+        (lambda disk: disk.link("/a", "/d"), EEXIST),
+        (lambda disk: disk.link("/d", "/e"), EPERM),
+        (lambda disk: disk.link("/none", "/n"), ENOENT),
         (lambda disk: disk.mkdir("/"), EEXIST),
         (lambda disk: disk.unlink("/none"), ENOENT),
         (lambda disk: disk.rename("/none", "/n"), ENOENT),

@@ -2,9 +2,11 @@
 
 The rules: what was answered before the copy began is there, whole, or newer; what was destroyed
 before is not; fsck finds nothing wrong; and nothing wrapped leaves twice once fsck was told that
-this is a copy.
+this is a copy. Unless keys were rotated meanwhile: then fsck says what the copy is worth.
 """
 
+import json
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -141,3 +143,54 @@ def test_a_copy_of_a_busy_store_is_a_backup(backups):
                 with pytest.raises(WrappingTokenInvalidError):
                     owner.unwrap(wrapping_token)
     assert other.end() == (0, "")
+
+
+@pytest.fixture
+def rotating(tmp_path):
+    """A daemon with some tokens, and a place for a copy of its store."""
+    daemon, copied = (RealDaemon(tmp_path / name) for name in ("original", "copy"))
+    daemon.directory.mkdir()
+    copied.store.mkdir(0o700, parents=True)
+    daemon.start()
+    with daemon.client() as owner:
+        for _ in range(5):
+            owner.create_token(policies=["default"])
+    shutil.copy2(daemon.key_file, copied.key_file)
+    yield daemon, copied
+    daemon.close()
+
+
+def copy_files(daemon, copied, names):
+    for name in names:
+        shutil.copy2(daemon.store / name, copied.store / name)
+
+
+def rotate_and_wait(daemon):
+    """Until every file hangs on the new key, and the old one is gone."""
+    with daemon.client() as owner:
+        term = owner.key_status()["term"]
+        owner.rotate()
+        assert eventually(lambda: list(owner.key_status()["files"]) == [str(term + 1)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keyring_is", ["older", "younger"])
+def test_a_copy_taken_across_a_rotation_is_told_to_be_none(rotating, keyring_is):
+    daemon, copied = rotating
+    tokens = [path.name for path in daemon.token_files]
+    order = [["keyring"], tokens] if keyring_is == "older" else [tokens, ["keyring"]]
+
+    copy_files(daemon, copied, order[0])
+    rotate_and_wait(daemon)
+    copy_files(daemon, copied, order[1])
+
+    told = fsck(copied, "--quarantine", "--format", "json")
+    assert told.returncode == 3
+    report = json.loads(told.stdout)
+    assert {each["name"] for each in report["damaged"]} == {*tokens}
+    assert {each["reason"] for each in report["damaged"]} == {"unknown_format"}
+    assert report["moved"] == []
+
+    copy_files(daemon, copied, ["keyring", *tokens])  # again, with one key before and after
+    again = fsck(copied)
+    assert (again.returncode, again.stderr) == (0, "")

@@ -87,6 +87,45 @@ def test_beside_a_daemon_it_does_nothing(daemon):
     assert f"another cubbyd has the store {daemon.store}" in told.stderr
 
 
+def looked_at_read_only(daemon, *options):
+    """fsck's answer where the store is mounted read-only, or None where nobody lets us mount."""
+    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"'
+    own = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    tried = [*own, f"{mount} && ! touch $0/x", daemon.store]
+    if subprocess.run(tried, capture_output=True, check=False).returncode:
+        return None
+    words = [sys.executable, "-m", "cubbyd.cli.serve", "fsck", *places(daemon), *options]
+    return subprocess.run(
+        [*own, f'{mount} && exec "$@"', daemon.store, *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_a_read_only_mount_is_looked_at_and_refused_to_those_who_would_change(stopped, has_lock):
+    if not has_lock:
+        (stopped.store / "lock").unlink()
+    before = files_of(stopped)
+
+    told = looked_at_read_only(stopped)
+    if told is None:
+        pytest.skip("nothing can be mounted here")
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.endswith("\nclean\n")
+    for option in ("--quarantine", "--after-restore"):
+        told = looked_at_read_only(stopped, option)
+        assert (told.returncode, told.stdout) == (1, "")
+        assert "is on a read-only file system" in told.stderr
+        assert "without --quarantine and --after-restore" in told.stderr
+    assert files_of(stopped) == before
+
+
 @pytest.mark.slow
 def test_it_takes_the_lock_that_keeps_daemons_out(stopped):
     with (stopped.store / "lock").open("r+b") as lock:
