@@ -11,7 +11,7 @@ from pathlib import Path
 from cubbyd.client import Client
 from cubbyd.core.token import is_accessor
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds to wait for what another process does at once: a busy machine is no failure."""
 
 
