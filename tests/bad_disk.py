@@ -138,7 +138,7 @@ class BadDisk:
         answers = self._answers | {
             name: each for name, each in run.said.items() if isinstance(each, Response)
         }
-        told = await tell(house, answers, only=self._told_of)
+        told = await tell(house, answers, only=self._judge.told_of)
         for each in self._untrue(told, run.trees, answers):
             yield each
 
@@ -148,17 +148,13 @@ class BadDisk:
         with started(run.disk, self._build, random=other_random(), at_once=True) as house:
             house.store.prepare()
             trees = [*run.disk.after_a_cut(at_most=self._at_most)]
-            told = finished(tell(house, self._answers, only=self._told_of))
+            told = finished(tell(house, self._answers, only=self._judge.told_of))
         yield from self._untrue(told, trees, self._answers)
 
-    @property
-    def _told_of(self):
-        return self._judge.changes - {"strangers"}
-
     def _untrue(self, told, trees, answers):
-        told = {name: told[name] for name in self._told_of}
+        told = {name: told[name] for name in self._judge.told_of}
         for tree in trees:
-            found = facts(tree, answers, only=self._told_of, now=NOW)
+            found = facts(tree, answers, only=self._judge.told_of, now=NOW)
             for name, fact in told.items():
                 if found[name] != fact:
                     yield f"{name} is told to be {fact}, but a power cut leaves {found[name]}"
