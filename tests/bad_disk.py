@@ -5,6 +5,7 @@ Whoever is refused is told so in a clear word, and nothing but the truth is told
 
 from dataclasses import dataclass
 from errno import EDQUOT, EIO, EMFILE, ENFILE, ENOSPC, EROFS
+from functools import partial
 from os import strerror
 from typing import Final
 
@@ -15,6 +16,7 @@ from disk_scene import (
     NOW,
     POLICY,
     RIGHT,
+    STORE,
     Build,
     facts,
     other_random,
@@ -29,6 +31,7 @@ from simulated_disk import SimulatedDisk, Tree
 
 from cubbyd.errors import RefusedError, StartError, StorageFullError, StoreError
 from cubbyd.messages import Response
+from cubbyd.store.files import DiskFiles
 
 CODES: Final = {
     ENOSPC: "storage_full",
@@ -74,16 +77,19 @@ class Fault:
     directory: that stops the daemon, and is a case by itself."""
     takes: int | None = None
     """It is the n-th write, and takes so many bytes instead."""
+    only: str = ""
+    """It is the n-th of these: a call and a name."""
     calls: int = 0
     met: str = ""
     """What it was that failed first."""
 
     def __call__(self, call: str, name: str) -> int | None:
-        self.calls += self.takes is None or call == "write"
+        is_counted = self.only in ("", f"{call} {name}")
+        self.calls += is_counted and (self.takes is None or call == "write")
         if self.met:
             if self.for_good and call in FOR_GOOD[self.errno] and name != "store":
                 raise OSError(self.errno, strerror(self.errno))
-        elif self.calls == self.at_call:
+        elif is_counted and self.calls == self.at_call:
             self.met = f"{call} {name}"
             if self.takes is None:
                 raise OSError(self.errno, strerror(self.errno))
@@ -99,14 +105,27 @@ class Fault:
 class BadDisk:
     """One operation and one bystander's at once, over a disk that fails."""
 
-    def __init__(self, name: str, build: Build = RIGHT, *, at_most: int = 8) -> None:
+    def __init__(
+        self,
+        name: str,
+        build: Build = RIGHT,
+        *,
+        at_most: int = 8,
+        after: tuple[str, ...] = (),
+        forgets_names: bool = False,
+    ) -> None:
+        """``after``: what is answered before the disk turns bad. Else see ``SimulatedDisk``."""
         self._name = name
         self._build = build
         self._at_most = at_most
-        self._names = (name, BESIDE)
-        quiet = Run(self._names, build)
+        self._forgets_names = forgets_names
+        names = (*after, name, BESIDE)
+        self._life = partial(
+            Run, (name, BESIDE), build, at_most=at_most, after=after, forgets_names=forgets_names
+        )
+        quiet = self._life()
         self._answers = quiet.said
-        self._judge = Judge(self._names, quiet.said, scene().tree, quiet.disk.tree(), build)
+        self._judge = Judge(names, quiet.said, scene().tree, quiet.disk.tree(), build)
 
     def problems(self, fault: Fault) -> list[str]:
         """What is wrong with how the daemon took it."""
@@ -116,17 +135,22 @@ class BadDisk:
             if not run.has_stopped:
                 wrong.extend([each async for each in self._of_the_living(run, house)])
 
-        run = Run(self._names, self._build, fault, look, at_most=self._at_most)
+        run = self._life(fault, look)
         wrong += self._of_what_was_said(run, fault)
         if run.has_stopped:
-            wrong += self._of_the_next(run)
+            wrong += self._of_what_stays(run) if self._forgets_names else self._of_the_next(run)
         cause = f"{strerror(fault.errno)} {'from' if fault.for_good else 'at'} {fault.met}"
         return [f"{self._name}, {cause}: {each}" for each in wrong] if fault.met else []
+
+    def problems_of_a_restart(self, fault: Fault) -> list[str]:
+        """What the next daemon on the same machine tells that a power cut takes back."""
+        run = self._life(fault)
+        return [*self._of_the_next(run)] if run.has_stopped else []
 
     def _of_what_was_said(self, run, fault):
         """Was it clear, was it true, and was nobody else harmed?"""
         refused = {name: each for name, each in run.said.items() if isinstance(each, RefusedError)}
-        answered = run.said.keys() - refused.keys() - run.stopped.keys()
+        answered = run.answered
         for name, refusal in refused.items():
             if refusal.code != CODES[fault.errno]:
                 yield f"{name} was told {refusal.code}"
@@ -150,9 +174,16 @@ class BadDisk:
         answers = self._answers | {
             name: each for name, each in run.said.items() if isinstance(each, Response)
         }
-        told = await tell(house, answers, only=self._told_of)
+        told = await tell(house, answers, only=self._judge.told_of)
         for each in self._untrue(told, run.trees, answers):
             yield each
+
+    def _of_what_stays(self, run):
+        """Is what was answered still there when a later sync has said that all is well?"""
+        run.disk.lose_descriptors()
+        DiskFiles(STORE, run.disk).sync()
+        for tree in run.disk.after_a_cut(at_most=self._at_most):
+            yield from self._judge.problems(tree, run.answered)
 
     def _of_the_next(self, run):
         """Does the daemon that starts next on the same machine tell only what stays so?"""
@@ -160,17 +191,13 @@ class BadDisk:
         with started(run.disk, self._build, random=other_random(), at_once=True) as house:
             house.store.prepare()
             trees = [*run.disk.after_a_cut(at_most=self._at_most)]
-            told = finished(tell(house, self._answers, only=self._told_of))
+            told = finished(tell(house, self._answers, only=self._judge.told_of))
         yield from self._untrue(told, trees, self._answers)
 
-    @property
-    def _told_of(self):
-        return self._judge.changes - {"strangers"}
-
     def _untrue(self, told, trees, answers):
-        told = {name: told[name] for name in self._told_of}
+        told = {name: told[name] for name in self._judge.told_of}
         for tree in trees:
-            found = facts(tree, answers, only=self._told_of, now=NOW)
+            found = facts(tree, answers, only=self._judge.told_of, now=NOW)
             for name, fact in told.items():
                 if found[name] != fact:
                     yield f"{name} is told to be {fact}, but a power cut leaves {found[name]}"
@@ -179,8 +206,18 @@ class BadDisk:
 class Run:
     """A daemon's life over a disk that works, but while the operations are under way."""
 
-    def __init__(self, names, build: Build, fault=None, look=None, *, at_most=8) -> None:
-        self.disk = SimulatedDisk(scene().tree)
+    def __init__(  # noqa: PLR0913 - each with its default
+        self,
+        names,
+        build: Build,
+        fault=None,
+        look=None,
+        *,
+        at_most=8,
+        after=(),
+        forgets_names=False,
+    ) -> None:
+        self.disk = SimulatedDisk(scene().tree, forgets_names=forgets_names)
         self.said: dict[str, object] = {}
         """Answers and refusals."""
         self.stopped: dict[str, str] = {}
@@ -190,6 +227,7 @@ class Run:
         """What a power cut leaves, right afterwards."""
         self._fault = fault or (lambda _call, _name: None)
         self._names, self._build, self._look, self._at_most = names, build, look, at_most
+        self._after = after
         try:
             run_in_order(self._live)
         except* StoreError as group:
@@ -199,9 +237,15 @@ class Run:
     def has_stopped(self) -> bool:
         return bool(self.stopped)
 
+    @property
+    def answered(self) -> set[str]:
+        return {name for name, each in self.said.items() if not isinstance(each, RefusedError)}
+
     async def _live(self):
         with started(self.disk, self._build, random=other_random()) as house:
             async with house.running():
+                for name in self._after:
+                    await self._ask(house, name)
                 self.disk.on_call = self._fault
                 try:
                     async with trio.open_nursery() as nursery:

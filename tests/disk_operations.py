@@ -32,6 +32,8 @@ class Operation:
     that was answered."""
     looked_at: float = LATER
     """What the clock says when one looks."""
+    writes_all: bool = False
+    """It writes every file, so everything is looked at, though nothing of it may be another."""
 
 
 NEW: Final = "new"
@@ -235,6 +237,6 @@ OPERATIONS: Final = {
     # keys: which of them seals a file is nothing that clients see
     "rotate": asked("write", ROTATE),
     "rotate by a limited": asked("write", ROTATE, token="limited", changes="limited"),
-    "rotate twice and reseal": _operation(_rotate_and_reseal),
+    "rotate twice and reseal": _operation(_rotate_and_reseal, writes_all=True),
     "rotate and write": _operation(_rotate_and_write, "caller"),
 }

@@ -7,15 +7,19 @@ then, the last when the disk fails.
 import os
 import stat
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from unittest.mock import patch
 
 from disk_scene import Build
 
+from cubbyd.core.token import is_accessor
 from cubbyd.store import files, keyring
+from cubbyd.store.batch import Unlink
 from cubbyd.store.commit import GroupCommit, _Queued
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
+from cubbyd.store.policy_record import is_file_name
 from cubbyd.store.store import Store
 
 
@@ -212,6 +216,51 @@ def drops_old_keys_first(store):
     terms.names = drop_and_list
 
 
+class UnlinksFirst:
+    """A commit that takes away what it is about to write anew, of one kind."""
+
+    def __init__(self, commit, is_of_the_kind) -> None:
+        self._commit = commit
+        self._is_of_the_kind = is_of_the_kind
+
+    def __getattr__(self, name):
+        return getattr(self._commit, name)
+
+    async def carry_out(self, phases, on_durable):
+        gone = [
+            Unlink(change.name, change.group)
+            for job in phases
+            for change in job
+            if self._is_of_the_kind(change.name)
+        ]
+        await self._commit.carry_out(
+            [gone, *phases], lambda number: on_durable(number - 1) if number else None
+        )
+
+
+def reseals_with_a_gap(is_of_the_kind):
+    """Files of a kind, by the store and a name, are gone for a while when they change their key."""
+
+    def prepare(store):
+        Store.prepare(store)
+        terms = store.terms
+        terms._commit = UnlinksFirst(terms._commit, partial(is_of_the_kind, store))  # noqa: SLF001
+
+    return prepare
+
+
+def is_policy(_store, name):
+    return is_file_name(name)
+
+
+def is_wrapping(store, name):
+    return is_accessor(name) and store.record(name).entry.is_wrapping
+
+
+def is_limited(store, name):
+    return is_accessor(name) and store.record(name).entry.num_uses > 1
+
+
 def backwards(phases):
     """What is new after what it replaces, and a use after what it was for."""
     return phases[::-1]
@@ -239,6 +288,18 @@ CUT: Final = {
     "a key that files need goes": (
         "rotate twice and reseal",
         Build(prepare=drops_old_keys_first),
+    ),
+    "a policy is gone between two keys": (
+        "rotate twice and reseal",
+        Build(prepare=reseals_with_a_gap(is_policy)),
+    ),
+    "a wrapping token is gone between two keys": (
+        "rotate twice and reseal",
+        Build(prepare=reseals_with_a_gap(is_wrapping)),
+    ),
+    "a limited token is gone between two keys": (
+        "rotate twice and reseal",
+        Build(prepare=reseals_with_a_gap(is_limited)),
     ),
 }
 FIRST_START: Final = {

@@ -24,7 +24,8 @@ CHANGING: Final = {"create", "write", "fsync", "mkdir", "link", "rename", "unlin
 
 
 UNTOUCHED: Final = frozenset({"bystander", "spent", "revoked", "expired", "stale"})
-"""What is looked at everywhere: nobody changes the first, and the others have ended."""
+"""What is looked at everywhere: nobody changes the first, and the others have ended. Besides, what
+an operation changes; and everything, where it writes all files."""
 
 
 class KilledError(BaseException):
@@ -175,7 +176,7 @@ class Judge:
             name: {_named(each, name) for each in OPERATIONS[name].between} for name in names
         }
         self.changes = frozenset().union(*self._changes.values())
-        self._only = self.changes | UNTOUCHED
+        self._only = _looked_at(*names)
         self._seen = {}
         changed = {name for name, fact in self._after.items() if fact != self._before[name]}
         assert changed == self.changes, f"{names} changed {changed}"
@@ -184,6 +185,12 @@ class Judge:
     def looked_at(self) -> int:
         """How many different disks it has seen."""
         return len(self._seen)
+
+    @property
+    def told_of(self) -> Collection[str]:
+        """The facts that a running daemon is to be asked for: what changes, or everything."""
+        known = self.changes if self._only is not None else self._before.keys()
+        return known - {"strangers", "left"}
 
     def problems(self, tree: Tree, answered: Collection[str]) -> list[str]:
         """What is wrong with a disk."""
@@ -223,11 +230,36 @@ def _facts_of_the_scene(clock):
     return facts(scene().tree, {}, now=clock)
 
 
+def _looked_at(*names, also=frozenset()):
+    """The facts that are looked at after these operations; None: all."""
+    if any(OPERATIONS[name].writes_all for name in names):
+        return None
+    return UNTOUCHED.union(also, *(_named(OPERATIONS[name].changes, name) for name in names))
+
+
 def _named(changes, name):
     return frozenset(f"new by {name}" if each == NEW else each for each in changes)
 
 
 # A second blow
+
+
+class _Looks:
+    """What daemons tell that start over disks; what is the same disk is looked at once."""
+
+    def __init__(self, answers, build: Build) -> None:
+        self._answers = answers
+        self._build = build
+        self._seen = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def facts(self, tree, only):
+        key = frozen(tree), only and frozenset(only)
+        if key not in self._seen:
+            self._seen[key] = facts(tree, self._answers, only=only, build=self._build)
+        return self._seen[key]
 
 
 def explore_recovery(name: str, *, build: Build = RIGHT, at_most: int = 64) -> Report:
@@ -239,7 +271,8 @@ def explore_recovery(name: str, *, build: Build = RIGHT, at_most: int = 64) -> R
     recorder = Recorder(disk, at_most=at_most)
     run(disk, [name], build, recorder.answers)
     recorder.end()
-    only = _named(OPERATIONS[name].changes, name) | UNTOUCHED
+    only = _looked_at(name)
+    looks = _Looks(recorder.answers, build)
     report = Report()
     for first in {frozen(tree): tree for cut in recorder.cuts for tree in cut.trees}.values():
         told = facts(first, recorder.answers, only=only)
@@ -248,10 +281,10 @@ def explore_recovery(name: str, *, build: Build = RIGHT, at_most: int = 64) -> R
         run(again, ["reap"], build, second.answers)
         second.end()
         for cut in second.cuts:
-            found = [facts(tree, recorder.answers, only=only, build=build) for tree in cut.trees]
+            found = [looks.facts(tree, only) for tree in cut.trees]
             wrong = [[f"{each}, and not {told}"] for each in found if each != told]
             report.note(f"{name}, then a start", cut, wrong)
-            report.looked_at += len(cut.trees)
+    report.looked_at = len(looks)
     return report
 
 
@@ -271,15 +304,16 @@ def explore_kills(
         recorder = Recorder(disk, at_most=at_most)
         run(disk, ["create"], build, recorder.answers)
         recorder.end()
-        only = OPERATIONS[name].changes | UNTOUCHED | {"new by create"}
+        only = _looked_at(name, also={"new by create"})
         told = facts(disk.tree(), recorder.answers, only=only)
+        looks = _Looks(recorder.answers, build)
         for cut in recorder.cuts:
             report.note(
                 f"{name} killed at {number}, then a start",
                 cut,
-                [_denied(tree, cut, recorder.answers, told, build) for tree in cut.trees],
+                [_denied(tree, cut, told, looks) for tree in cut.trees],
             )
-            report.looked_at += len(cut.trees)
+        report.looked_at += len(looks)
     raise AssertionError("unreachable")
 
 
@@ -300,7 +334,7 @@ def _is_killed(disk, name, build, *, at_call):
     return bool(dead)
 
 
-def _denied(tree, cut, answers, told, build):
+def _denied(tree, cut, told, looks):
     """What the second daemon had told by the time of the cut, and does not hold."""
     if "start" not in cut.answered:
         told = {"left": []}
@@ -309,7 +343,7 @@ def _denied(tree, cut, answers, told, build):
             key: fact for key, fact in told.items() if key not in ("new by create", "strangers")
         }
     try:
-        found = facts(tree, answers, only=told.keys(), build=build)
+        found = looks.facts(tree, told.keys())
     except StartError as error:
         return [f"it does not start: {error}"]
     return [

@@ -13,11 +13,17 @@ What POSIX promises of a crash is little, and no more is kept here:
   whole. One without a journal (ext2, FAT) shows others of them. Who survives all of them survives
   both kinds. A name that is replaced is never missing in between: rename(2) promises that.
 - A sync that fails has made nothing durable, and of a file it has dropped the pages: the next sync
-  succeeds, and is a lie (as Linux's does).
+  succeeds, and is a lie (as Linux's does), until the file is written anew.
+- A directory whose sync failed may do the same: a disk with ``forgets_names`` drops the names that
+  were not durable, each until it is changed anew, and one without writes them the next time. What
+  had been synced before the failure stays on both. So a daemon that met the failure can keep all
+  that it answered, if it answers nothing more; but one that starts later cannot tell the two disks
+  apart. Names that it finds may be lost at the next power cut, names that are gone may come back,
+  and its own sync says that all is well. Nothing but the operator can know that, or copy the store
+  to a disk that can be believed.
 
 What is not modelled: owners and modes that a crash takes back; an inode number used again; a rename
-or unlink that is reported as failed and happened; a directory's sync whose failure loses what the
-next one claims to have written; damage to what had been durable.
+or unlink that is reported as failed and happened; damage to what had been durable.
 """
 
 import os
@@ -50,11 +56,14 @@ class File:
         self.data = self.data[:offset].ljust(offset, b"\0") + data + self.data[offset + len(data) :]
         self._is_lost = False
 
-    def sync(self, *, fails: bool) -> None:
-        """Make the bytes durable, or lose them for good."""
-        self._is_lost |= fails
+    def sync(self) -> None:
+        """Make the bytes durable, or say so when they are lost."""
         if not self._is_lost:
             self._synced = self.data
+
+    def lose(self) -> None:
+        """No sync makes these bytes durable any more."""
+        self._is_lost = True
 
     def leavings(self) -> list[bytes]:
         """What a crash may leave, the most durable first."""
@@ -76,19 +85,24 @@ class Directory:
         self.ticks = 0
         self.names: dict[str, File | Directory] = {}
         self._past: dict[str, list[File | Directory | None]] = {}
+        self._lost: set[str] = set()
 
     def set(self, name: str, node: "File | Directory | None") -> None:
         """Have a name lead to something, or to nothing."""
         self._past.setdefault(name, [self.names.get(name)]).append(node)
+        self._lost.discard(name)
         if node is None:
             del self.names[name]
         else:
             self.names[name] = node
 
-    def sync(self, *, fails: bool) -> None:
-        """Make the names durable."""
-        if not fails:
-            self._past.clear()
+    def sync(self) -> None:
+        """Make the names durable, or say so of those that are lost."""
+        self._past = {name: self._past[name] for name in self._lost}
+
+    def lose(self) -> None:
+        """What is not durable yet no sync makes durable any more."""
+        self._lost |= self._past.keys()
 
     def leavings(self) -> "dict[str, list[File | Directory | None]]":
         """What each name may lead to after a crash, the most durable first."""
@@ -102,8 +116,9 @@ class Directory:
 class SimulatedDisk:
     """Stands in for ``os`` in the store: see ``store.system_calls``."""
 
-    def __init__(self, tree: Tree | None = None) -> None:
+    def __init__(self, tree: Tree | None = None, *, forgets_names: bool = False) -> None:
         """All that is in the tree is durable."""
+        self._forgets_names = forgets_names
         self.on_call: Callable[[str, str], int | None] = lambda _call, _name: None
         """Told of each call, and of what, before it is made. It may raise an OSError, or say how
         many bytes a write takes."""
@@ -160,9 +175,10 @@ class SimulatedDisk:
         try:
             self._meet("fsync", name)
         except OSError:
-            node.sync(fails=True)
+            if self._forgets_names or isinstance(node, File):
+                node.lose()
             raise
-        node.sync(fails=False)
+        node.sync()
 
     def fstat(self, fd):
         node, name, _ = self._opened(fd)

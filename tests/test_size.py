@@ -1,7 +1,8 @@
 """With many tokens a request costs the disk what it costs with few, and a start no more.
 
 Counted are the calls on the directory, each of which is one or a few system calls, and the bytes
-read. ``bench/size.py`` has the times; at the end of this file it runs on a smaller store.
+read; test_system_calls.py counts those of a real one. ``bench/size.py`` has the times; at the end
+of this file it runs on a smaller store.
 """
 
 import subprocess
@@ -12,22 +13,19 @@ from pathlib import Path
 
 import pytest
 import trio
-from fakes import EPOCH, OWNER, MemoryFiles
+from crowd import HOUR, crowd
+from fakes import MemoryFiles
 from house import House, open_house, trio_clock
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd import codec
 from cubbyd.core.outcome import Cubbyhole, Put
-from cubbyd.core.token import Creator, TokenEntry
-from cubbyd.core.token_text import Prefix
 from cubbyd.reaper import BATCH, reap
 from cubbyd.secret import Secret
 from cubbyd.store.store import INDEX_BATCH
 
 FEW, MANY = 10, 2000
 ROOT = Path(__file__).parents[1]
-CREATOR = Creator(uid=OWNER.uid, gid=OWNER.gid, pid=OWNER.pid)
-HOUR = 3600
 
 
 pytestmark = pytest.mark.slow  # it counts over many thousands of tokens
@@ -80,28 +78,6 @@ class CountingFiles(MemoryFiles):
     def _count(self, call):
         self.calls[call] += 1
         self.in_order.append(call)
-
-
-async def crowd(house, size, *, parent=None, ttl=24 * HOUR):
-    """So many tokens, made without a request each; returns them."""
-    minted = [house.store.mint(Prefix.SERVICE) for _ in range(size)]
-    puts = [
-        Put(
-            entry=TokenEntry(
-                accessor=accessor,
-                parent=parent,
-                policies=("default",),
-                path="auth/token/create",
-                creator=CREATOR,
-                created_at=EPOCH,
-                issued_at=EPOCH,
-                expires_at=trio_clock() + ttl,
-            )
-        )
-        for _, accessor in minted
-    ]
-    await house.store.commit([puts])
-    return [token for token, _ in minted]
 
 
 # -- requests

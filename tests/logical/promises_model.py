@@ -15,6 +15,7 @@ ALL = {"create", "read", "update", "delete", "list"}
 BUILT_IN = {
     "default": {
         "cubbyhole/*": ALL,
+        "auth/token/lookup-self": {"read"},
         "auth/token/renew-self": {"update"},
         "auth/token/revoke-self": {"update"},
         "sys/wrapping/wrap": {"update"},
@@ -69,6 +70,7 @@ class Model:
         self.now = now
         self.tokens: dict[str, Token] = {}
         self.policies: dict[str, dict[str, set[str]]] = {}
+        self.key_term = 1
 
     # Tokens
 
@@ -132,6 +134,12 @@ class Model:
         token.expires_at = self.now + token.granted
         return token.granted
 
+    def lookup_self(self, caller: str) -> int:
+        """The uses that are left after this one."""
+        token = self._use(caller)
+        self._permit(token, "auth/token/lookup-self", "read")
+        return token.uses if caller in self.tokens else -1
+
     def revoke(self, name: str) -> None:
         """By an owner; what is dead already is no error."""
         if self._living(name):
@@ -188,6 +196,14 @@ class Model:
         if path not in token.cubbyhole:
             raise Refused("not_found")
         return token.cubbyhole[path]
+
+    def list(self, caller: str | None) -> list[str]:
+        """All that is there."""
+        token = self._owner_of_a_cubbyhole(caller)
+        self._permit(token, "cubbyhole/", "list")
+        if not token.cubbyhole:
+            raise Refused("not_found")
+        return sorted(token.cubbyhole)
 
     def delete(self, caller: str | None, path: str) -> None:
         token = self._owner_of_a_cubbyhole(caller)

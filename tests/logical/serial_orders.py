@@ -32,12 +32,14 @@ from serial_requests import (
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.core.token import TokenType, is_accessor
+from cubbyd.crypto.keys import RootKeys
 from cubbyd.errors import RefusedError
 from cubbyd.logical.cubbyhole import decode_object, open_contents
 from cubbyd.messages import Response
-from cubbyd.reaper import reap
+from cubbyd.reaper import keep_index, reap
+from cubbyd.resealer import keep_terms
 from cubbyd.secret import Secret
-from cubbyd.store import record
+from cubbyd.store import keyring, record
 from cubbyd.store.commit import GroupCommit
 
 NEVER = 10**9
@@ -152,6 +154,8 @@ class Round:
     async def _run(self, requests: Sequence[Request], called_off: dict[int, int]) -> None:
         async with self.house.running(), trio.open_nursery() as reaping:
             reaping.start_soon(reap, self.house.store, lambda: NOW)
+            reaping.start_soon(keep_index, self.house.store)
+            reaping.start_soon(keep_terms, self.house.store.terms)
             async with trio.open_nursery() as asking:
                 for number, request in enumerate(requests):
                     asking.start_soon(self._ask, number, request, called_off.get(number))
@@ -245,6 +249,7 @@ class _Search:
 def _copied(model: Model) -> Model:
     copy = Model(model.now)
     copy.policies = dict(model.policies)
+    copy.key_term = model.key_term
     copy.tokens = {
         name: replace(token, cubbyhole=dict(token.cubbyhole))
         for name, token in model.tokens.items()
@@ -272,7 +277,7 @@ def _in_model(model: Model, known: Iterable[str]) -> object:
         )
         for name, token in model.tokens.items()
     ]
-    return sorted(map(repr, tokens)), sorted(model.policies.items())
+    return sorted(map(repr, tokens)), sorted(model.policies.items()), model.key_term
 
 
 def _contents(token) -> dict | None:
@@ -281,11 +286,12 @@ def _contents(token) -> dict | None:
 
 def _on_disk(house: House, known: Iterable[str]) -> object:
     names = {house.accessor(name): name for name in known if not name.startswith("unknown")}
+    keys = _keys_on_disk(house)
     tokens = []
     for accessor, file in house.files.files.items():
         if not is_accessor(accessor):
             continue
-        opened = record.decode(file, accessor, KEYS)
+        opened = record.decode(file, accessor, keys)
         entry, name = opened.entry, names.get(accessor)
         tokens.append(
             (
@@ -299,7 +305,13 @@ def _on_disk(house: House, known: Iterable[str]) -> object:
             )
         )
     texts = [(name, house.store.policy(name).text) for name in house.store.policy_names()]
-    return sorted(map(repr, tokens)), [(name, rules(json.loads(text))) for name, text in texts]
+    policies = [(name, rules(json.loads(text))) for name, text in texts]
+    return sorted(map(repr, tokens)), policies, keys.term
+
+
+def _keys_on_disk(house: House) -> RootKeys:
+    file = house.files.files.get(keyring.KEYRING_NAME)
+    return KEYS if file is None else keyring.decode(file, KEYS.wrapping_key)
 
 
 def _opened(opened: record.Record, name: str) -> dict | None:

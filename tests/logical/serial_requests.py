@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from house import KEYS
 from promises_model import Model, Refused, Token
 
+from cubbyd.logical.context import LOGIN_TTL
 from cubbyd.messages import Response
+from cubbyd.secret import Secret
 
 TTL = 600
 SHORT = 10
@@ -26,14 +29,33 @@ class Request:
     data: dict | None = None
     by: str | None = None
     wrap_ttl: int | None = None
+    is_about_all: bool = False
 
     def is_about(self, name: str) -> bool:
-        return name in (self.by, (self.data or {}).get("token"))
+        data = self.data or {}
+        return self.is_about_all or name in (self.by, data.get("token"), data.get("accessor"))
 
     def __str__(self) -> str:
         about = "" if self.data is None else f" {self.data}"
         wrapped = " wrapped" if self.wrap_ttl else ""
         return f"{self.operation} {self.path}{about} by {self.by}{wrapped}"
+
+
+@dataclass(frozen=True)
+class Living:
+    """What the model makes of a list of accessors, which may be told between two phases.
+
+    So it is no judge of what changes in more than one: limited tokens and those that wrap.
+    """
+
+    listed: frozenset[str]
+    unlisted: frozenset[str]
+
+    def __eq__(self, said: object) -> bool:
+        found = said.get("keys", ()) if isinstance(said, dict) else ()
+        return self.listed.issubset(found) and self.unlisted.isdisjoint(found)
+
+    __hash__ = None
 
 
 def predicted(request: Request, model: Model, name: str) -> object:
@@ -48,12 +70,19 @@ def said(answer: Response) -> object:
     """What an answer comes to that is held against the model's."""
     if answer.wrap_info is not None:
         return "wrapped"
-    if answer.auth is not None and answer.auth.client_token.reveal():
+    if answer.auth is not None:
         return answer.auth.lease_duration
-    data = answer.data
-    if data is not None and "response" in data:
+    return None if answer.data is None else _told_of(answer.data)
+
+
+def _told_of(data: dict) -> object:
+    if "policy" in data:
+        return rules(json.loads(data["policy"]))
+    if "encryptions" in data:
+        return data["term"]
+    if "response" in data:
         return json.loads(data["response"])["data"]
-    if data is not None and "creation_ttl" in data:
+    if "creation_ttl" in data:
         return data.get("num_uses", data["creation_ttl"])
     return data
 
@@ -100,6 +129,54 @@ def _uses(token, model, name):
     return model.tokens[token].uses
 
 
+def _living(cast, model, name):
+    # Tokens that nobody was told go by names that are none.
+    told = {
+        each
+        for each, token in model.tokens.items()
+        if " " not in each and not token.uses and token.wrapped is None
+    }
+    told |= {cast.texts[each] for each, options in OPTIONS.items() if "uses" not in options}
+    alive = frozenset(each for each in told if model.would_answer(each))
+    return Living(_accessors(alive), _accessors(told - alive))
+
+
+def _accessors(texts):
+    return frozenset(KEYS.accessor(Secret.from_text(text)) for text in texts)
+
+
+def _listed(by, model, name):
+    return {"keys": model.list(by)}
+
+
+def _rotated(model, name):
+    model.key_term += 1
+
+
+def _key_term(model, name):
+    return model.key_term
+
+
+def _nothing(model, name):
+    pass
+
+
+def _policy(policy, model, name):
+    if policy not in model.policies:
+        raise Refused("not_found")
+    return model.policies[policy]
+
+
+def _policies(model, name):
+    return {"keys": [*sorted({*model.policies, "default"}), "root"]}
+
+
+def _uses_by_accessor(token, model, name):
+    if not model.is_alive(token):
+        raise Refused("invalid_request")
+    return model.tokens[token].uses
+
+
 def _defined(policy, rules, model, name):
     model.policies[policy] = rules
 
@@ -131,9 +208,12 @@ class Cast:
         return None if name is None else self.texts[name]
 
     def data(self, data: dict | None) -> dict | None:
-        if data is None or "token" not in data:
-            return data
-        return {**data, "token": self.texts[data["token"]]}
+        if data is not None and "token" in data:
+            return {**data, "token": self.texts[data["token"]]}
+        if data is not None and "accessor" in data:
+            [accessor] = _accessors([self.texts[data["accessor"]]])
+            return {**data, "accessor": accessor}
+        return data
 
     def __contains__(self, name: str) -> bool:
         return name in self.texts
@@ -164,8 +244,10 @@ def of_the_cast(cast: Cast) -> Iterator[Request]:
     """All kinds of requests."""
     yield from _in_cubbyholes(cast)
     yield from _about_tokens(cast)
+    yield from _by_accessor(cast)
     yield from _about_wrapping(cast)
     yield from _about_policies(cast)
+    yield from _about_all(cast)
 
 
 def _in_cubbyholes(cast: Cast) -> Iterator[Request]:
@@ -176,6 +258,7 @@ def _in_cubbyholes(cast: Cast) -> Iterator[Request]:
             expect = _asked("write", by, "x", data)
             yield Request("write", "cubbyhole/x", expect, data, by=name)
         yield Request("read", "cubbyhole/x", _asked("read", by, "x"), by=name)
+        yield Request("list", "cubbyhole", partial(_listed, by), by=name)
     plain = cast.text("plain")
     yield Request("delete", "cubbyhole/x", _asked("delete", plain, "x"), by="plain")
     expect = partial(_wrapped, lambda model: model.read(plain, "x"))
@@ -190,6 +273,10 @@ def _about_tokens(cast: Cast) -> Iterator[Request]:
         yield Request("write", "auth/token/create", expect, data, by=name)
     expect = partial(_created_wrapped, options, cast.text("child"))
     yield Request("write", "auth/token/create", expect, data, by="child", wrap_ttl=TTL)
+    expect = partial(_created, {**options, "is_orphan": True}, cast.text("child"))
+    yield Request("write", "auth/token/create-orphan", expect, data, by="child")
+    expect = partial(_created, {"policies": ("default",), "ttl": LOGIN_TTL}, None)
+    yield Request("write", "auth/peer/login", expect)
     for name in ("root", "child", "plain", "limited", "wrapping"):
         expect = _asked("revoke", cast.text(name))
         yield Request("write", "auth/token/revoke", expect, {"token": name})
@@ -208,6 +295,20 @@ def _about_tokens(cast: Cast) -> Iterator[Request]:
     for name in ("limited", "last", "grandchild", "expired", "heir"):
         expect = partial(_uses, cast.text(name))
         yield Request("write", "auth/token/lookup", expect, {"token": name})
+
+    for name in ("limited", "last", "grandchild", "heir"):
+        expect = _asked("lookup_self", cast.text(name))
+        yield Request("read", "auth/token/lookup-self", expect, by=name)
+
+
+def _by_accessor(cast: Cast) -> Iterator[Request]:
+    for name in ("root", "plain", "limited"):
+        text, data = cast.text(name), {"accessor": name}
+        revoke, look = _asked("revoke", text), partial(_uses_by_accessor, text)
+        yield Request("write", "auth/token/revoke-accessor", revoke, data)
+        yield Request("write", "auth/token/lookup-accessor", look, data)
+        renew = _asked("renew", text, 70)
+        yield Request("write", "auth/token/renew-accessor", renew, {**data, "increment": 70})
 
 
 def _about_wrapping(cast: Cast) -> Iterator[Request]:
@@ -246,6 +347,17 @@ def _about_policies(cast: Cast) -> Iterator[Request]:
     data = {"token": "governed", "path": "cubbyhole/x"}
     expect = partial(_may, cast.text("governed"), "cubbyhole/x")
     yield Request("write", "sys/capabilities", expect, data)
+    yield Request("read", path, partial(_policy, "p"))
+    yield Request("list", "sys/policies/acl", _policies)
+
+
+def _about_all(cast: Cast) -> Iterator[Request]:
+    living = partial(_living, cast)
+    yield Request("list", "auth/token/accessors", living, is_about_all=True)
+    yield Request("read", "sys/key-status", _key_term, is_about_all=True)
+    for _ in range(2):
+        yield Request("write", "sys/rotate", _rotated, is_about_all=True)
+    yield Request("write", "auth/token/tidy", _nothing, is_about_all=True)
 
 
 def founded(model: Model, cast: Cast, name: str) -> Token:

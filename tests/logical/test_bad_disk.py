@@ -3,7 +3,8 @@
 - Whoever is refused is told what it is: ``storage_full``, ``busy`` or ``integrity``.
 - It costs one request at most, and leaves nothing staged; the disk well again, all is served.
 - What is answered holds, and what is told of what was refused holds too, power cut or not.
-- Only a directory that will not sync stops the daemon, and nobody is answered then.
+- Only a directory that will not sync stops the daemon, and nobody is answered then. What had been
+  answered stays, though the disk may lie from then on.
 - A short write is no error.
 """
 
@@ -12,10 +13,14 @@ from functools import partial
 from itertools import count
 
 import pytest
-from bad_disk import BESIDE, FOR_GOOD, BadDisk, Fault, bad_start
+from bad_disk import BESIDE, FOR_GOOD, BadDisk, Fault, Run, bad_start
 from disk_operations import OPERATIONS
-from disk_scene import scene
-from made_wrong import BAD_DISK
+from disk_scene import RIGHT, Build, scene
+from made_wrong import BAD_DISK, SyncsAgain
+
+ANSWERED = ("write", "unwrap by another", "delete a policy", "create")
+"""What is answered before a directory fails, but for what the operation at hand changes."""
+FORGOTTEN = {"unwrap", "rewrap by a limited", "change a policy"}
 
 QUICKLY = {"rewrap by a limited": EIO, "revoke a tree": EROFS, "change a policy": EMFILE}
 """One with three phases, one with no file to write, one that is no token's."""
@@ -73,13 +78,69 @@ def test_a_start_that_fails_says_why_and_the_next_makes_good(errno):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in NOT_ASKED])
 def test_any_operation_on_any_bad_disk(name):
-    bad = BadDisk(name)
+    bad = BadDisk(name, at_most=2 if OPERATIONS[name].writes_all else 8)
 
     for errno in FOR_GOOD:
         assert nothing_wrong(every_call(bad.problems, errno=errno))
         assert nothing_wrong(every_call(bad.problems, errno=errno, for_good=True))
     for how in SHORT_WRITES:
         assert nothing_wrong(every_call(bad.problems, **how))
+
+
+# A directory that will not sync, on a disk that forgets what it was to write
+
+
+def forgetting(name, **how):
+    """Such a disk: some other change has been answered, then the directory fails once."""
+    changed = OPERATIONS[name].changes | OPERATIONS[BESIDE].changes
+    after = [each for each in ANSWERED if not OPERATIONS[each].changes & changed - {"new"}]
+    after = tuple(each for each in after if each != name)
+    at_most = 2 if OPERATIONS[name].writes_all else 8
+    return BadDisk(name, after=after, forgets_names=True, at_most=at_most, **how)
+
+
+def every_directory_sync(judge):
+    """What is wrong, at each sync of the store's directory in turn."""
+    for number in count(1):
+        fault = Fault(number, only="fsync store")
+        yield judge(fault)
+        if fault.never_came:
+            return
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in FORGOTTEN else pytest.mark.slow)
+        for name in OPERATIONS
+        if name not in NOT_ASKED
+    ],
+)
+def test_what_was_answered_before_a_directory_failed_stays_and_nothing_is_after(name):
+    """Also when a later sync lies, whoever asks for it."""
+    assert nothing_wrong(every_directory_sync(forgetting(name).problems))
+
+
+def test_whoever_waited_for_such_a_change_is_told_nothing():
+    """That the token is spent would be said of what the next power cut may take back."""
+    run = Run(["unwrap", "read the response"], RIGHT, Fault(1, only="fsync store"))
+
+    assert run.said == {}
+    assert run.has_stopped
+
+
+def test_a_start_after_that_would_believe_the_disk():
+    """So nobody but the operator may start the daemon again."""
+    found = [*every_directory_sync(forgetting("unwrap").problems_of_a_restart)]
+
+    assert "wrapping is told to be" in str(found)
+    assert "but a power cut leaves" in str(found)
+
+
+def test_a_daemon_that_syncs_a_directory_again_is_caught_by_a_disk_that_forgets():
+    wrong = [*every_directory_sync(forgetting("unwrap", build=Build(calls=SyncsAgain)).problems)]
+
+    assert "answered, and of unwrap there is []" in str(wrong)
 
 
 @pytest.mark.parametrize("wrong", BAD_DISK)

@@ -181,6 +181,36 @@ def test_names_whose_sync_failed_are_not_durable(disk):
     assert leavings(disk) == [{"d": {}}]
 
 
+@pytest.fixture
+def forgetful():
+    """A disk on which the root's last sync failed, after a was unlinked and b was made."""
+    disk = SimulatedDisk({"a": b"old", "d": {}}, forgets_names=True)
+    disk.unlink("/a")
+    write(disk, "/b", b"", sync=True)
+    disk.on_call = fails_on("fsync")
+    with pytest.raises(OSError, match="error"):
+        sync(disk, "/")
+    disk.on_call = lambda _call, _name: None
+    return disk
+
+
+def test_a_disk_may_forget_names_whose_sync_failed_whatever_the_next_one_says(forgetful):
+    before = leavings(forgetful)
+
+    sync(forgetful, "/")
+
+    assert len(before) == 4
+    assert leavings(forgetful) == before
+
+
+def test_what_is_changed_anew_is_durable_and_so_is_what_had_been(forgetful):
+    write(forgetful, "/b2", b"new", sync=True)
+    forgetful.rename("/b2", "/b")
+    sync(forgetful, "/")
+
+    assert leavings(forgetful) == [{"a": b"old", "d": {}, "b": b"new"}, {"d": {}, "b": b"new"}]
+
+
 def fails_on(which):
     def on_call(call, _name):
         if call == which:

@@ -8,6 +8,7 @@
 - *What has ended never works again*, whether it was answered as revoked, spent or exhausted, or
   met dead; and all that descended from it.
 - *What nothing ended lives*, orphans too.
+- *The key term* goes up by one with each rotation, and by nothing else.
 
 Each rule is about requests that were over before another began; of those at the same time either
 may have come first. A request without an answer may have been carried out or not.
@@ -16,6 +17,7 @@ may have come first. A request without an answer may have been carried out or no
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 from journal import NEVER, Op
 from lives import DEAD, Lives
@@ -39,6 +41,7 @@ def problems(history: Sequence[Op]) -> list[str]:
         *_spent_twice(history),
         *_registers(history),
         *_uses(history, lives),
+        *_terms(history),
         *lives.problems(),
     ]
     return list(dict.fromkeys(found))
@@ -157,3 +160,18 @@ def _uses(history: Iterable[Op], lives: Lives) -> Iterator[str]:
         told = lives.uses_told(token, before=NEVER)
         if granted and told > granted:
             yield f"token {token} was answered {told} times, and had {granted} uses"
+
+
+# The key
+
+
+def _terms(history: Iterable[Op]) -> Iterator[str]:
+    rotations = [op for op in history if op.kind == "rotate" and op.may_have_happened]
+    told = [op for op in history if op.kind == "key_status" and op.is_answered]
+    told.sort(key=lambda op: op.asked)
+    for first, op in product(told[:1], told[1:]):
+        before = first.answer["value"]
+        least = sum(first.told < each.asked and each.done < op.asked for each in rotations)
+        most = sum(each.asked < op.told and first.asked < each.done for each in rotations)
+        if not before + least <= op.answer["value"] <= before + most:
+            yield f"the term was {before}, and {least} to {most} were added: {op}"

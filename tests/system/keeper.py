@@ -48,6 +48,8 @@ WEIGHTS = {
     "write_policy": 1,
     "read_policy": 1,
     "delete_policy": 1,
+    "rotate": 0.2,  # each writes every file
+    "key_status": 0.2,
 }
 POLICIES = ["first", "second"]
 PATHS = ["x", "dir/y"]
@@ -71,6 +73,8 @@ CALLS: dict[str, Callable[[str, object], Call]] = {
     "write_policy": calls.write_policy,
     "read_policy": lambda on, _: calls.read_policy(on),
     "delete_policy": lambda on, _: calls.delete_policy(on),
+    "rotate": lambda _on, _: calls.rotate(),
+    "key_status": lambda _on, _: calls.key_status(),
 }
 """What is asked of the daemon."""
 TOLD: dict[str, Callable[..., dict]] = {
@@ -85,6 +89,7 @@ TOLD: dict[str, Callable[..., dict]] = {
     "unwrap": lambda response: {"value": response.data["value"]},
     "read": lambda data: {"value": data["value"]},
     "read_policy": lambda text: {"value": text},
+    "key_status": lambda data: {"value": data["term"]},
 }
 """What of an answer goes into the journal."""
 
@@ -188,6 +193,8 @@ class Keeper:
                 if on := self._pick().get("token"):
                     value = 10 * (self._count + TTL) + self._number if kind == "renew" else None
                     self._witness.ask(kind, on=on, value=value)
+            case "rotate" | "key_status":
+                self._witness.ask(kind)
             case _:
                 self._with_wrapping_token(kind)
 

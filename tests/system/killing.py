@@ -123,6 +123,7 @@ class Killing:
                     witness.ask("read", by=token, on=path)
         for policy in POLICIES:
             witness.ask("read_policy", on=policy)
+        witness.ask("key_status")
         return history(sorted(journals.iterdir()), until=time.monotonic())
 
     def _leftovers(self) -> list[str]:

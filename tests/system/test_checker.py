@@ -54,6 +54,12 @@ class Story:
     def unwrap(self, token, secret, **more):
         self.tell("unwrap", on=token, answer={"value": secret}, **more)
 
+    def rotate(self, **more):
+        self.tell("rotate", **{"answer": {}, **more})
+
+    def term_is(self, term):
+        self.tell("key_status", answer={"value": term})
+
     @property
     def problems(self):
         return problems(self.ops)
@@ -100,6 +106,27 @@ def test_nothing_is_wrong_with_a_day_of_everything(story):
     story.lookup("limited", uses=1)
 
     assert story.problems == []
+
+
+@pytest.mark.parametrize("term", [4, 5])
+def test_a_rotation_without_an_answer_may_have_been_one(story, term):
+    story.term_is(3)
+    story.rotate()
+    story.rotate(**UNKNOWN)
+    story.rotate(is_undone=True, **UNKNOWN)
+    story.term_is(term)
+
+    assert story.problems == []
+
+
+@pytest.mark.parametrize("term", [2, 3, 5])
+def test_a_rotation_that_was_lost_or_came_from_nowhere_is_found(story, term):
+    story.rotate()
+    story.term_is(3)
+    story.rotate()
+    story.term_is(term)
+
+    assert "the term was 3" in story.problems[0]
 
 
 @pytest.mark.parametrize("value", [1, 2])
