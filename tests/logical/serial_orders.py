@@ -311,7 +311,7 @@ def _on_disk(house: House, known: Iterable[str]) -> object:
 
 def _keys_on_disk(house: House) -> RootKeys:
     file = house.files.files.get(keyring.KEYRING_NAME)
-    return KEYS if file is None else keyring.decode(file, KEYS.wrapping_key)
+    return KEYS if file is None else keyring.decode(file, KEYS.opener.key)
 
 
 def _opened(opened: record.Record, name: str) -> dict | None:
