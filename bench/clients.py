@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter, process_time, sleep
 from typing import Protocol
@@ -55,11 +56,10 @@ class Line:
     @contextmanager
     def opened(self) -> Iterator[tuple[Callable[[bytes], None], Callable[[int], bytes]]]:
         """Two functions: to send, and to receive so many answers."""
-        receive_some = _FRAMINGS[self.framing]
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(self.socket)
             connection.sendall(self.hello)
-            yield connection.sendall, lambda count: receive_some(connection.recv, count)
+            yield connection.sendall, partial(FRAMINGS[self.framing], connection.recv)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,4 +308,4 @@ def _more(receive: Callable[[int], bytes]) -> bytes:
     return data
 
 
-_FRAMINGS = {"cbor": _frames, "http": _http}
+FRAMINGS = {"cbor": _frames, "http": _http}

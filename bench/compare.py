@@ -57,7 +57,7 @@ def _options() -> argparse.Namespace:
 def _plan(options: argparse.Namespace) -> Plan:
     plan = Plan(directory=options.dir)
     if options.quick:
-        plan = replace(plan, clients=(1, 4), rounds=2, seconds=0.15, warm_up=0.05, wraps=200)
+        plan = replace(plan, clients=(1, 4), rounds=2, seconds=0.1, warm_up=0.05, wraps=200)
     asked = {name: getattr(options, name) for name in ("rounds", "seconds", "tokens", "wraps")}
     given = {name: value for name, value in asked.items() if value is not None}
     lists = {"workloads": options.only, "clients": options.clients}

@@ -57,6 +57,7 @@ def _legend(report: Report) -> Iterator[str]:
         yield f'<rect x="{x}" y="24" width="10" height="10" fill="{COLOURS[side]}"/>'
         yield _text(x + 14, 33, SIDES[side])
         x += 90
+    yield _text(LABELS - 8, 50, "clients", "small end")
     yield _text(LABELS, 50, "throughput, beside the fastest", "small")
     yield _text(LINES_AT, 50, "latency, from median to p99", "small")
 

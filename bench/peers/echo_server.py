@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import trio
 
@@ -38,13 +39,20 @@ async def serve(stream: trio.SocketStream, *, delay: float = 0) -> None:
             await stream.send_all(answer * count)
 
 
-async def run(path: str, delay: float) -> None:
-    """Listen there, for ever."""
-    with trio.socket.socket(socket.AF_UNIX) as listening:
-        await listening.bind(path)
+async def run(listening: socket.socket, delay: float) -> None:
+    """Serve, for ever."""
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    await trio.serve_listeners(partial(serve, delay=delay), [listener])
+
+
+def main(path: str, delay: float = 0) -> None:
+    """Listen at that path; who sees the socket there can connect."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{path}.new")
         listening.listen(64)
-        await trio.serve_listeners(partial(serve, delay=delay), [trio.SocketListener(listening)])
+        Path(f"{path}.new").rename(path)
+        trio.run(run, listening, delay)
 
 
 if __name__ == "__main__":
-    trio.run(run, sys.argv[1], float(sys.argv[2]))
+    main(sys.argv[1], *map(float, sys.argv[2:]))
