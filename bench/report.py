@@ -17,6 +17,10 @@ SIDES = {
     "bare": "bare calls",
 }
 
+BUSY = 0.5
+"""Load of a machine on which other programs take part in what is measured."""
+_WARNING = "**Other programs were at work: take nothing from these figures.**"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -56,7 +60,9 @@ class Report:
 
     def _machine(self) -> str:
         said = {**self.machine, **{name: str(value) for name, value in self.plan.items()}}
-        return "; ".join(f"{name}: {value}" for name, value in said.items()) + "."
+        words = "; ".join(f"{name}: {value}" for name, value in said.items()) + "."
+        is_busy = float(self.machine["load before"]) > BUSY
+        return f"{words} {_WARNING}" if is_busy else words
 
     def _goals(self) -> str:
         numbers = self.clients

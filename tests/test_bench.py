@@ -300,10 +300,10 @@ def test_a_goal_is_reached_or_missed_by_the_median():
     }
 
 
-def a_report():
+def a_report(load="0.10"):
     sizes = {"all": 30.0, "own": 20.0, "files": 10.0}
     memory = {"idle": {"cubbyd": sizes, "openbao": {**sizes, "all": 60.0}}}
-    machine = {"processor": "<one>", "cores": "2", "date": "today"}
+    machine = {"processor": "<one>", "cores": "2", "date": "today", "load before": load}
     return Report(machine=machine, plan={"rounds": 3}, measured=READ, memory=memory)
 
 
@@ -320,6 +320,11 @@ def test_the_tables_say_what_was_asked_and_what_was_reached():
     assert "3.10 (2.00 to 5.00)" in tables
     assert "resident memory idle: at most 1/2 of OpenBao's | 0.50" in tables
     assert tables.count("**missed**") == 2
+
+
+def test_the_tables_of_a_busy_machine_say_so():
+    assert "Other programs" not in a_report().tables()
+    assert "Other programs" in a_report(load="1.50").tables()
 
 
 def test_the_picture_is_xml_and_escapes_what_it_shows():
