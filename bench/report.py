@@ -127,11 +127,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-BEGIN, END = "<!-- table -->", "<!-- end of table -->"
-
-
-def put_into(page: Path, tables: str) -> None:
-    """Replace what stands between the marks of a page."""
-    before, rest = page.read_text().split(BEGIN)
-    _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}")
+def put_into(page: Path, tables: str, name: str = "table") -> None:
+    """Replace what stands between the marks of a page that have this name."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, rest = page.read_text().split(begin)
+    _, after = rest.split(end)
+    page.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")

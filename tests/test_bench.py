@@ -26,7 +26,7 @@ from measure import Measured  # noqa: E402
 from peers.echo import echo  # noqa: E402
 from picture import drawn  # noqa: E402
 from process_figures import cpu_seconds  # noqa: E402
-from report import BEGIN, END, Report, put_into  # noqa: E402
+from report import Report, put_into  # noqa: E402
 
 FRAME = b"\x00\x00\x00\x06answer"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
@@ -335,13 +335,16 @@ def test_the_picture_is_xml_and_escapes_what_it_shows():
     assert text.count("<circle") == len(READ)
 
 
-def test_tables_are_put_between_their_marks(tmp_path):
+@pytest.mark.parametrize("name", ["table", "table with many tokens"])
+def test_tables_are_put_between_their_marks(tmp_path, name):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    text = "".join(f"<!-- {each} -->\nold\n<!-- end of {each} -->\n" for each in ("table", "other"))
+    page.write_text(f"before\n{text.replace('other', 'table with many tokens')}after\n")
 
-    put_into(page, "new")
+    put_into(page, "new", name)
 
-    assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    assert f"<!-- {name} -->\n\nnew\n\n<!-- end of {name} -->" in page.read_text()
+    assert page.read_text().count("old") == 1
 
 
 # -- all of it
