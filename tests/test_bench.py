@@ -4,6 +4,7 @@ Real processes and real time, so these bounds are wide; a real OpenBao is asked 
 """
 
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -367,3 +368,16 @@ def test_the_whole_comparison_runs(tmp_path):
     assert report.memory.keys() == {"idle", "after the run", "with live wraps"}
     assert (tmp_path / "all.svg").stat().st_size > 0
     sys.stdout.write(ran.stdout)  # shown by -rP
+
+
+@pytest.mark.slow
+def test_a_profiler_is_told_which_process_it_is():
+    command = [sys.executable, BENCH / "drive.py", "read", "--seconds", "0.2"]
+
+    ran = subprocess.run(
+        [*command, "--", "ls", "/proc/PID/comm"], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^/proc/\d+/comm$", ran.stdout, re.MULTILINE)
+    assert "a second; median" in ran.stdout
