@@ -39,6 +39,11 @@ class Place:
         """Where it listens."""
         return self.directory / "run" / "cubbyd.sock"
 
+    @property
+    def http_socket(self) -> Path:
+        """Where it listens for HTTP, if it does."""
+        return self.directory / "run" / "http.sock"
+
     def client(self, token: Secret | None = None) -> Client:
         """A client of the daemon here."""
         return Client(token, self.socket)
@@ -87,7 +92,9 @@ class Daemon:
 
 
 @contextmanager
-def a_daemon(place: Place, token: Secret, name: str = "secret") -> Iterator[Daemon]:
+def a_daemon(
+    place: Place, token: Secret, name: str = "secret", *, with_http: bool = False
+) -> Iterator[Daemon]:
     """A daemon at this place, once it has answered a read with this token."""
     config = place.directory / "cubbyd.toml"
     config.write_text(CONFIG)
@@ -98,6 +105,8 @@ def a_daemon(place: Place, token: Secret, name: str = "secret") -> Iterator[Daem
         "--key-file": place.key_file,
         "--config": config,
     }
+    if with_http:
+        paths["--http-socket"] = place.http_socket
     options = [str(word) for pair in paths.items() for word in pair]
     began = time.monotonic()
     process = subprocess.Popen(

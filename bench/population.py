@@ -13,9 +13,9 @@ from cubbyd import codec
 from cubbyd.core.token import Accessor, Creator, TokenEntry
 from cubbyd.core.token_text import Prefix, token_text
 from cubbyd.secret import Secret
-from cubbyd.store import keyring
+from cubbyd.store import keyring, record
 from cubbyd.store.files import DiskFiles
-from cubbyd.store.key_places import KeyPlaces, record
+from cubbyd.store.key_places import KeyPlaces
 
 YEAR = 365 * 86_400.0
 BRANCHES = 6

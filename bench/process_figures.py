@@ -1,0 +1,23 @@
+"""What the system says that a process has cost."""
+
+import re
+import time
+from pathlib import Path
+
+_FIELDS = {"all": "VmRSS", "own": "RssAnon", "files": "RssFile"}
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time so far, of all threads, also of those that have ended.
+
+    It is utime and stime of /proc/PID/stat, but in nanoseconds, not in ticks of ten milliseconds.
+    """
+    # What clock_getcpuclockid(3) makes of a process's number, which Python does not offer.
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def resident_mib(pid: int) -> dict[str, float]:
+    """What it has in memory: all of it, and of that its own and what it has mapped from files."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    found = {what: re.search(rf"{field}:\s+(\d+) kB", text) for what, field in _FIELDS.items()}
+    return {what: int(match[1]) / 1024 if match else 0.0 for what, match in found.items()}
