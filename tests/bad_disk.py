@@ -280,7 +280,7 @@ def bad_start(base: Tree, fault: Fault) -> list[str]:
     try:
         with started(disk, random=other_random(), at_once=True) as house:
             house.store.prepare()
-    except (StartError, OSError) as error:
+    except (StartError, StoreError, OSError) as error:
         if strerror(fault.errno) not in str(error) and str(StorageFullError()) not in str(error):
             wrong.append(f"it says {error}")
     disk.on_call = lambda _call, _name: None

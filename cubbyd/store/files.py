@@ -17,7 +17,7 @@ from pwd import getpwuid
 from secrets import token_hex
 from typing import Final, Protocol
 
-from cubbyd.errors import IntegrityError, StartError
+from cubbyd.errors import IntegrityError, StartError, StoreError
 from cubbyd.store.system_calls import SystemCalls
 
 STAGED_PREFIX: Final = "staged-"
@@ -131,7 +131,8 @@ class DiskFiles:
                 made where none is, for no daemon can begin there, and nothing is synced.
 
         Raises:
-            StartError: Another daemon has the directory, or it cannot be synced.
+            StartError: Another daemon has the directory.
+            StoreError: It cannot be synced, so nobody knows what is on disk.
         """
         lock = self._open_lock(os.O_RDWR | os.O_CREAT, none_on=EROFS)
         is_read_only = lock is None
@@ -179,9 +180,8 @@ class DiskFiles:
         try:
             self.sync()
         except OSError as error:
-            raise StartError(
-                f"the store {self.directory} cannot be synced: {error.strerror}"
-            ) from None
+            # Whether what is seen here is on the disk nobody knows now, nor will a later start.
+            raise StoreError(f"the store's directory cannot be synced: {error.strerror}") from None
 
     def names(self) -> list[str]:
         """See ``Files``."""

@@ -27,7 +27,6 @@ from cubbyd.errors import (
     RefusedError,
     SealBrokenError,
     StartError,
-    StoreError,
     WrongPassphraseError,
 )
 from cubbyd.secret import Secret
@@ -74,6 +73,7 @@ def load_or_create(
 
     Raises:
         StartError: Says what is missing or damaged, and what to do.
+        StoreError: Nobody knows what is on disk.
     """
     try:
         file = files.read(KEYRING_NAME)
@@ -90,7 +90,7 @@ def load_or_create(
         return decode(file, key, hold)
     except OSError as error:
         raise StartError(f"the keys cannot be read or written: {error.strerror}") from None
-    except (RefusedError, StoreError) as error:
+    except RefusedError as error:
         raise StartError(str(error)) from None
 
 

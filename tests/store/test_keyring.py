@@ -20,7 +20,7 @@ from cubbyd import codec
 from cubbyd.core.token import is_accessor
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.opener import Opener
-from cubbyd.errors import IntegrityError, StartError
+from cubbyd.errors import IntegrityError, StartError, StoreError
 from cubbyd.secret import Secret
 from cubbyd.store.batch import apply
 from cubbyd.store.key_places import KeyPlaces
@@ -253,12 +253,12 @@ def test_all_terms_come_back():
     assert found.term == 70000
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
-def test_a_disk_that_refuses_the_first_start_is_an_error(key_file, call):
+@pytest.mark.parametrize(("call", "error"), [(1, StartError), (2, StartError), (3, StoreError)])
+def test_a_disk_that_refuses_the_first_start_is_an_error(key_file, call, error):
     """Also one whose directory will not sync; the next start makes good."""
     files = MemoryFiles()
 
-    with pytest.raises(StartError, match="the disk will not"):
+    with pytest.raises(error, match="the disk will not"):
         load(FaultyFiles(files, fails_at=call), key_file)
 
     assert load(files, key_file) == load(files, key_file)
