@@ -139,7 +139,7 @@ class DiskFiles:
         if is_read_only:
             if not reading:
                 raise StartError(
-                    f"the store {self.directory} is on a read-only file system; cubbyd fsck "
+                    f"the store {self.directory} lies on a disk that cannot be written (Read-only file system); cubbyd fsck "
                     "without --quarantine and --after-restore can look at it"
                 )
             lock = self._open_lock(os.O_RDONLY, none_on=ENOENT)

@@ -121,7 +121,7 @@ def test_a_read_only_mount_is_looked_at_and_refused_to_those_who_would_change(st
     for option in ("--quarantine", "--after-restore"):
         told = looked_at_read_only(stopped, option)
         assert (told.returncode, told.stdout) == (1, "")
-        assert "is on a read-only file system" in told.stderr
+        assert "(Read-only file system)" in told.stderr
         assert "without --quarantine and --after-restore" in told.stderr
     assert files_of(stopped) == before
 
