@@ -139,8 +139,8 @@ class DiskFiles:
         if is_read_only:
             if not reading:
                 raise StartError(
-                    f"the store {self.directory} lies on a disk that cannot be written (Read-only file system); cubbyd fsck "
-                    "without --quarantine and --after-restore can look at it"
+                    f"the store {self.directory} cannot be written (Read-only file system); "
+                    "cubbyd fsck without --quarantine and --after-restore can look at it"
                 )
             lock = self._open_lock(os.O_RDONLY, none_on=ENOENT)
         try:
