@@ -37,7 +37,7 @@ from cubbyd.core.token import is_accessor
 from cubbyd.store import record
 
 settings = config.load(Path(sys.argv[1]) if sys.argv[1:] else None)
-with daemon.opened_offline(settings) as (files, keys):
+with daemon.opened_offline(settings, ask=input) as (files, keys):
     for name in filter(is_accessor, files.names()):
         creator = record.decode(files.read(name), name, keys).entry.creator
         print(creator.uid, creator.unit)
