@@ -165,9 +165,11 @@ class Manager:
         self.stop()
         for each in (path for place in self.places for path in place.glob("*")):
             shutil.rmtree(each) if each.is_dir() else each.unlink()
-        for directory in self.units.glob("cubbyd*.d"):
+        changes = [*self.units.glob("cubbyd*.d")]
+        for directory in changes:
             shutil.rmtree(directory)
-        self.systemctl("daemon-reload")
+        if changes:
+            self.systemctl("daemon-reload")
         self.systemctl("reset-failed", check=False)
 
     def stop(self):

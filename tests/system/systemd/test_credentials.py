@@ -48,10 +48,6 @@ def _stores():
         shutil.rmtree(each.parent, ignore_errors=True)
 
 
-def hand_over_plain():
-    put(PLAIN, key())
-
-
 def hand_over_encrypted():
     put_encrypted(key())
 
@@ -67,11 +63,10 @@ def hand_over_by_group():
 @pytest.mark.parametrize(
     ("hand_over", "unit"),
     [
-        (hand_over_plain, LOADING),
         (hand_over_encrypted, DECRYPTING),
         (hand_over_by_group, BY_OTHER_MEANS),
     ],
-    ids=["plain", "encrypted", "by-group"],
+    ids=["encrypted", "by-group"],
 )
 def test_a_new_store_opens_with_the_credential(manager, hand_over, unit):
     hand_over()
@@ -115,6 +110,7 @@ def test_one_that_is_not_the_right_one_is_an_error_and_no_fresh_start(manager):
     assert not (STATE / "key").exists()
     put(PLAIN, good)
     manager.drop_in(LOADING)
+    manager.systemctl("start", "cubbyd.socket")
     with manager.client() as client:
         assert client.unwrap(token).data == {"a": 1}
 
@@ -125,9 +121,8 @@ def refusal(manager, unit):
     since = now()
     assert manager.systemctl("start", "cubbyd.service", check=False).returncode != 0
     status = manager.show("ExecMainStatus")
-    manager.systemctl("reset-failed", "cubbyd.service")
     manager.stop()
-    manager.systemctl("start", "cubbyd.socket")
+    manager.systemctl("reset-failed", "cubbyd.service")
     if status != "1":
         return status
     return "\n".join(each["MESSAGE"] for each in manager.journal(since))
@@ -174,3 +169,6 @@ def test_fsck_opens_the_store_in_the_unit_as_the_daemon_does(manager):
     manager.systemctl("start", "cubbyd.service")
 
     assert manager.show("ExecMainStatus") == "0"
+    beside = ("systemd-run", "--pipe", "--wait", "--collect", "-q", "-p", "User=cubbyd")
+    loading = ("-p", DECRYPTING.split()[1])
+    assert run(*beside, *loading, *DAEMON, "fsck", "--config", CONFIG).returncode == 0

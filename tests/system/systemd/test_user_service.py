@@ -17,16 +17,24 @@ PASSPHRASE = b"correct horse battery staple\n"
 USER = os.environ.get("CUBBYD_TEST_USER", "tester")
 
 
-@pytest.fixture
-def manager():
+@pytest.fixture(scope="module")
+def enabled():
+    """As docs/operations.md has it."""
     manager = Manager(USER)
     manager.run(*DAEMON, "install-units", "--user")
     manager.systemctl("daemon-reload")
-    manager.reset()
-    manager.systemctl("enable", "--now", "cubbyd.socket")
+    manager.systemctl("enable", "cubbyd.socket")
     yield manager
     manager.systemctl("disable", "cubbyd.socket")
-    manager.reset()
+
+
+@pytest.fixture
+def manager(enabled):
+    """A fresh store, and the socket listening."""
+    enabled.reset()
+    enabled.systemctl("start", "cubbyd.socket")
+    yield enabled
+    enabled.reset()
 
 
 def wrap(manager):
