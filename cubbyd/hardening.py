@@ -65,7 +65,7 @@ def harden(*, max_connections: int) -> Hardening:
     return Hardening(
         no_core_dumps=_forbid_core_dumps(),
         not_dumpable=_forbid_dumping(),
-        no_swap=_has_no_swap(Path("/")),
+        no_swap=_has_no_swap(),
         max_open_files=_allow_files(max_connections + SPARE_FILES),
     )
 
@@ -85,15 +85,43 @@ def _forbid_dumping() -> bool:
     return bool(_libc.prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
-def _has_no_swap(root: Path) -> bool:
+class _SystemInfo(ctypes.Structure):
+    """What sysinfo(2) fills in, as far as we want it."""
+
+    _fields_ = (
+        ("until_swap", ctypes.c_ulong * 8),
+        ("total_swap", ctypes.c_ulong),
+        ("rest", ctypes.c_char * 256),  # far more than there is, on any machine
+    )
+
+
+def _has_no_swap() -> bool:
+    # A system call, since a sandbox may hide /proc/swaps (ProcSubset=pid).
+    info = _SystemInfo()
+    if _libc.sysinfo(ctypes.byref(info)) == 0 and info.total_swap == 0:
+        return True
+    return group_may_not_swap(Path("/"))
+
+
+def group_may_not_swap(root: Path) -> bool:
+    """Whether our control group, or one around it, may use no swap.
+
+    Args:
+        root: Of the file system.
+    """
     with suppress(OSError):
-        if len((root / "proc/swaps").read_text().splitlines()) == 1:  # its heading
-            return True
-    with suppress(OSError, ValueError):
-        line = (root / "proc/self/cgroup").read_text().strip()
-        group = line.removeprefix("0::/")  # but for it, there is one line for each old hierarchy
-        limit = root / "sys/fs/cgroup" / group / "memory.swap.max"
-        return "\n" not in line and limit.read_text().strip() == "0"
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            hierarchy, _, name = line.partition("::/")
+            if hierarchy == "0":  # version 2; in the others no such limit is ours to trust
+                place = Path("sys/fs/cgroup", name)
+                around = (root / each for each in (place, *place.parents))
+                return any(_is_zero(group / "memory.swap.max") for group in around)
+    return False
+
+
+def _is_zero(limit: Path) -> bool:
+    with suppress(OSError):
+        return limit.read_text().strip() == "0"
     return False
 
 

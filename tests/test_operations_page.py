@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cubbyd.crypto.key_memory import KeyMemory
+from cubbyd.hardening import Hardening
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 TROUBLE = PAGE.partition("## Troubleshooting")[2].partition("\n## ")[0]
@@ -45,3 +48,13 @@ def test_what_is_said_to_be_missing_is_missing(option):
 
     assert option in PAGE
     assert not re.search(f"^{option}", unit, re.MULTILINE)
+
+
+def test_each_measure_that_guards_memory_is_explained():
+    table = PAGE.partition("## What guards its memory")[2].partition("\n## ")[0]
+    memory = KeyMemory()
+    held = Hardening(no_core_dumps=True, not_dumpable=True, no_swap=True, max_open_files=1)
+    measures = {**held.measures(), **memory.measures()}
+    memory.close()
+
+    assert sorted(first_cells(table)) == sorted(measures)

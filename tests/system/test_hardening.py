@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cubbyd.hardening import group_may_not_swap
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -105,3 +107,36 @@ def test_a_limit_that_is_high_enough_is_left():
     held = hardened("print(json.dumps(held.max_open_files))", nofile=(4000, 4096))
 
     assert held == 4000
+
+
+def test_whether_there_is_swap_is_asked_of_the_kernel():
+    """As with ProcSubset=pid, which hides /proc/swaps: sysinfo(2) tells the same."""
+    (held,) = hardened("print(json.dumps([held.no_swap]))")
+
+    assert held == (len(Path("/proc/swaps").read_text().splitlines()) == 1)
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/a.slice/b.service\n", {"a.slice/b.service": "0\n"}, True),
+        ("0::/a.slice/b.service\n", {"a.slice/b.service": "max\n"}, False),
+        ("0::/a.slice/b.service\n", {"a.slice/b.service": "max\n", "a.slice": "0\n"}, True),
+        ("0::/a.slice/b.service\n", {"another": "0\n"}, False),
+        ("9:memory:/a\n0::/a\n", {"a": "0\n"}, True),
+        ("9:memory:/a\n", {"a": "0\n"}, False),
+        ("0::/\n", {}, False),
+        (None, {"a": "0\n"}, False),
+    ],
+    ids=["none", "all", "none-around", "anothers", "hybrid", "version-1", "root", "hidden"],
+)
+def test_a_control_group_without_swap(tmp_path, groups, limits, expected):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    if groups is not None:
+        (tmp_path / "proc/self/cgroup").write_text(groups)
+    for group, limit in limits.items():
+        directory = tmp_path / "sys/fs/cgroup" / group
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "memory.swap.max").write_text(limit)
+
+    assert group_may_not_swap(tmp_path) is expected

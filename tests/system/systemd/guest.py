@@ -19,12 +19,24 @@ PYTHON = Path(os.environ.get("CUBBYD_TEST_VENV", sys.prefix)) / "bin" / "python3
 DAEMON = (PYTHON, "-I", "-m", "cubbyd.cli.serve")
 COMMAND = (PYTHON, "-I", "-m", "cubbyd.cli.main")
 CONFIG = Path("/etc/cubbyd/cubbyd.toml")
+STATE = Path("/var/lib/cubbyd")
+MEASURES = ("keys_locked", "keys_not_dumped", "no_core_dumps", "not_dumpable", "no_swap")
 PATIENCE = 30
 
 # How a test hangs the event loop of a real daemon: a handler runs where the loop would.
 HANGING = (
     "import signal, time; "
     "signal.signal(signal.SIGUSR1, lambda *_: time.sleep(1000)); "
+    "from cubbyd.cli.serve import main; main()"
+)
+
+# How a test has its disk fail: from a signal on, no directory can be synced.
+FAILING = (
+    "import errno, signal; "
+    "from cubbyd.store.files import DiskFiles; "
+    "failure = OSError(errno.EIO, 'Input/output error'); "
+    "fail = lambda _: (_ for _ in ()).throw(failure); "
+    "signal.signal(signal.SIGUSR1, lambda *_: setattr(DiskFiles, 'sync', fail)); "
     "from cubbyd.cli.serve import main; main()"
 )
 
@@ -37,10 +49,35 @@ from cubbyd.core.token import is_accessor
 from cubbyd.store import record
 
 settings = config.load(Path(sys.argv[1]) if sys.argv[1:] else None)
-with daemon.opened_offline(settings) as (files, keys):
+with daemon.opened_offline(settings, ask=input) as (files, keys):
     for name in filter(is_accessor, files.names()):
         creator = record.decode(files.read(name), name, keys).entry.creator
         print(creator.uid, creator.unit)
+"""
+
+
+REKEYING = """
+import os, sys
+from dataclasses import replace
+from pathlib import Path
+from cubbyd import config
+from cubbyd.crypto.opener import Argon2id, KeySource, Opener
+from cubbyd.secret import Secret
+from cubbyd.store import batch, keyring
+from cubbyd.store.files import DiskFiles
+from cubbyd.store.key_places import KeyPlaces
+
+_, path, passphrase, opslimit, memlimit = sys.argv
+settings = config.load(Path(path))
+files = DiskFiles(settings.store)
+with files.locked():
+    keys = keyring.load_or_create(files, KeyPlaces(settings.key_file), os.urandom)
+    made = Argon2id(os.urandom(16), int(opslimit), int(memlimit))
+    opener = Opener(
+        key=made.derive(Secret(passphrase.encode())), source=KeySource.PASSPHRASE, argon2id=made
+    )
+    batch.apply(files, [[keyring.rewriting(replace(keys, opener=opener), os.urandom)]])
+settings.key_file.unlink()
 """
 
 
@@ -115,12 +152,24 @@ class Manager:
         run("chmod", "-R", "a+rX", directory)
         self.systemctl("daemon-reload")
 
+    @property
+    def places(self):
+        """Where it keeps what it keeps."""
+        if self.user is None:
+            return [STATE]
+        home = Path(self.environment["HOME"])
+        return [home / ".local/share/cubbyd", home / ".config/cubbyd"]
+
     def reset(self):
-        """Stop it all, and forget failures and changes."""
+        """Stop it all, and forget failures, changes, and the store."""
         self.stop()
-        for directory in self.units.glob("cubbyd*.d"):
+        for each in (path for place in self.places for path in place.glob("*")):
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        changes = [*self.units.glob("cubbyd*.d")]
+        for directory in changes:
             shutil.rmtree(directory)
-        self.systemctl("daemon-reload")
+        if changes:
+            self.systemctl("daemon-reload")
         self.systemctl("reset-failed", check=False)
 
     def stop(self):
@@ -141,6 +190,14 @@ class Manager:
             ran = self.run(PYTHON, "-I", "-c", READER)
         return ran.stdout.decode().splitlines()
 
+    def lock_with(self, passphrase, *, opslimit=1, memlimit=8192):
+        """Have a passphrase open the system's store, which is made if need be; not while it runs.
+
+        One that is tried at once, unless told otherwise: what it takes is not always the point.
+        """
+        words = (CONFIG, passphrase, opslimit, memlimit)
+        run(PYTHON, "-I", "-c", REKEYING, *words, as_user="cubbyd")
+
     def journal(self, since):
         """Messages of cubbyd itself, from a moment on: those of systemd about it left out."""
         self.run("journalctl", "--sync", check=False)
@@ -154,10 +211,20 @@ class Manager:
         line = next(each for each in told.splitlines() if "Overall exposure level" in each)
         return float(line.split(": ")[1].split()[0])
 
+    def measures(self):
+        """What ``cubby status`` says of the daemon's memory."""
+        status = json.loads(self.cubby("status", "--format", "json").stdout)["data"]
+        return {name: status[name] for name in MEASURES}
+
     def eventually_says(self, words, since):
         return eventually(
             lambda: any(words in str(each["MESSAGE"]) for each in self.journal(since))
         )
+
+
+def configure(text):
+    """Add to the configuration of the system's."""
+    CONFIG.write_text(CONFIG.read_text() + text)
 
 
 def now():

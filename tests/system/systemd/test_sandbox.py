@@ -8,10 +8,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from guest import DAEMON, Manager, run
+from guest import DAEMON, MEASURES, Manager, run
 
 USER = os.environ.get("CUBBYD_TEST_USER", "tester")
 MOST = {"system": 0.6, "user": 0.7}
+VERIFY = ("--man=no", "verify")
+"""Whether ``man`` finds the page that a unit names depends on where cubbyd is installed."""
 SHIPPED = Path(__file__).parents[3] / "systemd"
 
 
@@ -51,7 +53,7 @@ def test_verify_has_nothing_to_say(manager, kind):
     )
     assert len(units) == 3
 
-    ran = manager.run("systemd-analyze", f"--{kind}", "verify", *units)
+    ran = manager.run("systemd-analyze", f"--{kind}", *VERIFY, *units)
 
     assert (ran.stdout, ran.stderr) == (b"", b"")
 
@@ -64,7 +66,7 @@ def test_what_is_shipped_verifies_where_the_program_is(kind, tmp_path):
         shutil.copytree(SHIPPED / kind, tmp_path / kind)
         units = sorted((tmp_path / kind).glob("cubbyd*.s*"))
         environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
-        ran = run("systemd-analyze", f"--{kind}", "verify", *units, environment=environment)
+        ran = run("systemd-analyze", f"--{kind}", *VERIFY, *units, environment=environment)
     finally:
         program.unlink()
 
@@ -87,3 +89,23 @@ def test_the_sandbox_is_there(manager):
     root = next(line.split() for line in mounts if line.split()[4] == "/")
     assert "ro" in root[5].split(",")
     assert "noexec" in root[5].split(",")
+
+
+def test_what_keeps_secrets_in_memory_holds_in_it(manager):
+    """Of swap it is told what is so: where there is any, our group's limit may have no effect."""
+    has_swap = len(Path("/proc/swaps").read_text().splitlines()) > 1
+
+    measures = manager.measures()
+
+    assert measures | {"no_swap": True} == dict.fromkeys(MEASURES, True)
+    assert measures["no_swap"] or has_swap
+    locked = Path(f"/proc/{manager.pid}/status").read_text().split("VmLck:")[1].split()[0]
+    assert int(locked) > 0
+
+
+def test_no_process_of_the_user_reads_its_memory(manager, kind):
+    user = "cubbyd" if kind == "system" else USER
+
+    ran = run("cat", f"/proc/{manager.pid}/mem", as_user=user, check=False)
+
+    assert b"Permission denied" in ran.stderr

@@ -12,46 +12,13 @@ import shutil
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from guest import COMMAND, CONFIG, DAEMON, HANGING, PYTHON, Manager, now, run
+from guest import COMMAND, CONFIG, DAEMON, FAILING, HANGING, PYTHON, STATE, configure, now, run
 from real_daemon import eventually
 
 from cubbyd.client import Client
 from cubbyd.errors import InvalidRequestError, UnavailableError
-
-STATE = Path("/var/lib/cubbyd")
-
-
-@pytest.fixture(scope="module")
-def installed():
-    """As docs/operations.md has it; and three users."""
-    run(*DAEMON, "install-units", "--system")
-    run("systemd-sysusers", "cubbyd.conf")
-    run("systemd-tmpfiles", "--create", "cubbyd.conf")
-    people = "u owner -\nu guest -\nu stranger -\ng helpers -\nu helper -\nm helper helpers\n"
-    run("systemd-sysusers", "-", stdin=people.encode())
-    manager = Manager()
-    manager.systemctl("daemon-reload")
-    return manager, CONFIG.read_text()
-
-
-@pytest.fixture
-def manager(installed):
-    """A fresh store, and the socket listening."""
-    manager, config = installed
-    manager.reset()
-    for each in STATE.iterdir():
-        shutil.rmtree(each) if each.is_dir() else each.unlink()
-    CONFIG.write_text(config)
-    manager.systemctl("start", "cubbyd.socket")
-    yield manager
-    manager.stop()
-
-
-def configure(text):
-    CONFIG.write_text(CONFIG.read_text() + text)
 
 
 def test_the_first_who_connects_starts_it(manager):
@@ -136,6 +103,26 @@ def test_a_hung_loop_is_restarted(manager):
         assert client.unwrap(token).data == {"a": 1}
     assert manager.show("NRestarts") == "1"
     assert "watchdog" in run("journalctl", "-u", "cubbyd.service", "-n", "40").stdout.decode()
+
+
+def test_when_the_disk_failed_it_is_not_started_again(manager):
+    """Until somebody connects: what is read then may be in memory only."""
+    command = f'{PYTHON} -I -c "{FAILING}" --config {CONFIG}'
+    manager.drop_in(f"[Service]\nExecStart=\nExecStart={command}\n")
+    since = now()
+    with manager.client() as client:
+        client.wrap({"a": 1}, 60)
+        os.kill(manager.pid, signal.SIGUSR1)
+        with pytest.raises(UnavailableError):
+            client.wrap({"a": 2}, 60)
+
+    assert eventually(lambda: manager.show("ActiveState") == "failed")
+
+    assert manager.show("ExecMainStatus") == "3"
+    assert manager.eventually_says("directory cannot be synced", since)
+    time.sleep(0.5)  # more than RestartSec=
+    assert manager.show("ActiveState") == "failed"
+    assert manager.show("NRestarts") == "0"
 
 
 class Customer(threading.Thread):
@@ -273,8 +260,11 @@ def test_http_has_a_socket_of_its_own(manager):
     assert b'"initialized":true' in answer.stdout.replace(b" ", b"")
 
 
-def test_a_dynamic_user_keeps_its_store(manager):
-    manager.drop_in("[Service]\nUser=cubbyd-dynamic\nGroup=\nDynamicUser=yes\n")
+@pytest.mark.parametrize(
+    "key", ["", f"SetCredential=cubbyd.key:{'ab' * 32}\n"], ids=["key-file", "credential"]
+)
+def test_a_dynamic_user_keeps_its_store(manager, key):
+    manager.drop_in(f"[Service]\nUser=cubbyd-dynamic\nGroup=\nDynamicUser=yes\n{key}")
     with manager.client() as client:
         token = client.wrap({"a": 1}, 60).token
 
@@ -282,6 +272,7 @@ def test_a_dynamic_user_keeps_its_store(manager):
 
     with manager.client() as client:
         assert client.unwrap(token).data == {"a": 1}
+        assert client.seal_status()["type"] == ("credential" if key else "key-file")
     assert STATE.is_symlink()
     manager.stop()
     STATE.unlink()

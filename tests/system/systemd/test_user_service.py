@@ -13,21 +13,28 @@ import pytest
 from guest import COMMAND, DAEMON, Manager, now, run
 from real_daemon import eventually
 
+PASSPHRASE = b"correct horse battery staple\n"
 USER = os.environ.get("CUBBYD_TEST_USER", "tester")
 
 
-@pytest.fixture
-def manager():
+@pytest.fixture(scope="module")
+def enabled():
+    """As docs/operations.md has it."""
     manager = Manager(USER)
     manager.run(*DAEMON, "install-units", "--user")
     manager.systemctl("daemon-reload")
-    manager.reset()
-    home = Path(manager.environment["HOME"])
-    run("rm", "-rf", home / ".local/share/cubbyd", home / ".config/cubbyd")
-    manager.systemctl("enable", "--now", "cubbyd.socket")
+    manager.systemctl("enable", "cubbyd.socket")
     yield manager
     manager.systemctl("disable", "cubbyd.socket")
-    manager.reset()
+
+
+@pytest.fixture
+def manager(enabled):
+    """A fresh store, and the socket listening."""
+    enabled.reset()
+    enabled.systemctl("start", "cubbyd.socket")
+    yield enabled
+    enabled.reset()
 
 
 def wrap(manager):
@@ -111,3 +118,30 @@ def test_it_reloads(manager):
 
     assert manager.eventually_says("limits.max_wrap_ttl is now", since)
     assert manager.pid == pid
+
+
+def test_a_passphrase_opens_its_keys(manager):
+    """What Argon2id takes is to be had in this sandbox as well."""
+    token = wrap(manager)
+    manager.cubby("rekey", "--to", "passphrase", stdin=PASSPHRASE)
+    (Path(manager.environment["HOME"]) / ".config/cubbyd/key").unlink()
+
+    manager.systemctl("restart", "cubbyd.service")
+
+    assert manager.show("StatusText") == f"sealed, at {manager.socket}"
+    assert manager.cubby("unwrap", stdin=token, check=False).returncode == 8
+    manager.cubby("unseal", stdin=PASSPHRASE)
+    assert b"1" in manager.cubby("unwrap", stdin=token).stdout
+
+
+def test_a_credential_opens_its_keys(manager):
+    """One in plain text: what systemd encrypts, a user's manager cannot decrypt before 256."""
+    home = Path(manager.environment["HOME"])
+    (home / "cubbyd.key").write_text("ab" * 32)
+    manager.drop_in("[Service]\nLoadCredential=cubbyd.key:%h/cubbyd.key\n")
+
+    token = wrap(manager)
+
+    manager.systemctl("restart", "cubbyd.service")
+    assert b"1" in manager.cubby("unwrap", stdin=token).stdout
+    assert not (home / ".config/cubbyd/key").exists()
