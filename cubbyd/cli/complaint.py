@@ -40,7 +40,7 @@ _REMEDIES: Final = {
         "it was used, has expired, was revoked or never existed. If nobody on your side used it, "
         "treat the secret as intercepted: find out who unwrapped it, and replace it"
     ),
-    SealedError.code: "have its owner unseal it",
+    SealedError.code: "the daemon has no keys until its owner runs cubby unseal",
     IntegrityError.code: "the daemon's log names the file",
     TooLargeError.code: "make it smaller, or have the daemon's limits.max_cubbyhole_bytes raised",
     FrameTooLargeError.code: (

@@ -91,7 +91,7 @@ def _read(path: Path, words: str, calls: SystemCalls, *, ours: bool = True) -> S
     try:
         status = calls.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
-            raise StartError(f"{words} is no file of yours; see --key-file")
+            raise StartError(f"{words} is no file of yours{'; see --key-file' if ours else ''}")
         if ours and status.st_mode & 0o077:
             raise StartError(f"{words} is open to others; run: chmod 600 {path}")
         text = calls.read(fd, 2 * KEY_BYTES + 2)

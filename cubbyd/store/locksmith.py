@@ -49,7 +49,7 @@ class Locksmith:
         self._clock = clock
         self._new_argon2id = new_argon2id
         self._is_busy = False
-        self._failures = 0
+        self._next_wait = FIRST_WAIT
         self._not_before = clock()
 
     async def unlock(self, files: Files, passphrase: Secret, hold: Hold = Secret) -> RootKeys:
@@ -86,13 +86,12 @@ class Locksmith:
         try:
             done = await self._run_blocking(work)
         except WrongPassphraseError:
-            delay = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT)
-            self._failures += 1
-            self._not_before = self._clock() + delay
+            self._not_before = self._clock() + self._next_wait
+            self._next_wait = min(2 * self._next_wait, LONGEST_WAIT)
             raise
         finally:
             self._is_busy = False
-        self._failures = 0
+        self._next_wait = FIRST_WAIT
         return done
 
     def _make(self, change: Rekey, now: Opener) -> Opener:
