@@ -87,7 +87,7 @@ def _read(path: Path, words: str, calls: SystemCalls, *, ours: bool = True) -> S
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StartError(f"{words} cannot be read: {error.strerror}") from None
+        raise StartError(f"{words} cannot be read: {error.strerror}") from error
     try:
         status = calls.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
