@@ -10,13 +10,14 @@ from typing import Final
 
 import trio
 from at_once import finished
-from disk_operations import OPERATIONS
+from disk_operations import ALL, LOCKED
 from disk_scene import (
     NOW,
     POLICY,
     RIGHT,
     Build,
     facts,
+    locked,
     other_random,
     run_in_order,
     scene,
@@ -94,7 +95,7 @@ class BadDisk:
         self._names = (name, BESIDE)
         quiet = Run(self._names, build)
         self._answers = quiet.said
-        self._judge = Judge(self._names, quiet.said, scene().tree, quiet.disk.tree(), build)
+        self._judge = Judge(self._names, quiet.said, _base(self._names), quiet.disk.tree(), build)
 
     def problems(self, fault: Fault) -> list[str]:
         """What is wrong with how the daemon took it."""
@@ -168,7 +169,7 @@ class Run:
     """A daemon's life over a disk that works, but while the operations are under way."""
 
     def __init__(self, names, build: Build, fault=None, look=None, *, at_most=8) -> None:
-        self.disk = SimulatedDisk(scene().tree)
+        self.disk = SimulatedDisk(_base(names))
         self.said: dict[str, object] = {}
         """Answers and refusals."""
         self.stopped: dict[str, str] = {}
@@ -202,7 +203,7 @@ class Run:
 
     async def _ask(self, house, name):
         try:
-            self.said[name] = await OPERATIONS[name].act(house, scene())
+            self.said[name] = await ALL[name].act(house, scene())
         except RefusedError as refused:
             self.said[name] = refused
         except StoreError as error:
@@ -213,6 +214,11 @@ class Run:
         self.tree = self.disk.tree()
         drawn = self.disk.after_a_cut(at_most=self._at_most)
         self.trees = list({frozen(tree): tree for tree in drawn}.values())
+
+
+def _base(names) -> Tree:
+    """The disk over which these operations are asked for."""
+    return locked() if LOCKED.keys() & {*names} else scene().tree
 
 
 def bad_start(base: Tree, fault: Fault) -> list[str]:

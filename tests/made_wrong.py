@@ -194,6 +194,14 @@ def keys_unsynced(found, places, random):
     return keys
 
 
+class HastyPlaces(KeyPlaces):
+    """A key file that is made may be gone while the keyring that it opens is not."""
+
+    def durable_key_file(self, key, random):
+        with patch.object(DiskFiles, "sync", lambda _self: None):
+            return KeyPlaces.durable_key_file(self, key, random)
+
+
 def no_sweep(store):
     with patch.object(DiskFiles, "remove", lambda _self, _name: None):
         Store.prepare(store)
@@ -240,6 +248,13 @@ CUT: Final = {
     "a key that files need goes": (
         "rotate twice and reseal",
         Build(prepare=drops_old_keys_first),
+    ),
+}
+REKEYED: Final = {
+    "a keyring before its key file": ("rekey to a key file", Build(places=HastyPlaces)),
+    "answers before the commit": (
+        "rekey to another passphrase",
+        Build(commit=AnswersBeforeCommit),
     ),
 }
 FIRST_START: Final = {

@@ -6,6 +6,7 @@ administrator's, in a directory that systemd gives to the service alone.
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,12 +69,20 @@ class KeyPlaces:
             sweep(directory, directory.names())
             if key is None:
                 key = Secret(random(KEY_BYTES))
-                staged = directory.stage(key.reveal().hex().encode() + b"\n")
-                directory.publish(staged, self.key_file.name)
+                self._make(directory, key)
             directory.sync()
         finally:
             directory.close()
         return key
+
+    def _make(self, directory: DiskFiles, key: Secret) -> None:
+        staged = directory.stage(key.reveal().hex().encode() + b"\n")
+        try:
+            directory.publish(staged, self.key_file.name)
+        except OSError:
+            with suppress(OSError):
+                directory.remove(staged)
+            raise
 
 
 def _read(path: Path, words: str, calls: SystemCalls, *, ours: bool = True) -> Secret | None:
