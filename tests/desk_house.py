@@ -75,12 +75,14 @@ class SlowDisk(GroupCommit):
 class DeskHouse:
     """What is inside the daemon, and doors to it."""
 
-    def __init__(self, files, disk=None, *, commit=None, run_blocking=on_the_loop) -> None:
+    def __init__(
+        self, files, disk=None, *, commit=None, run_blocking=on_the_loop, random=None
+    ) -> None:
         self.files = files
         self.disk = disk or a_disk()
         self.memory = KeyMemory()
         places = KeyPlaces(Path("/config/key"), Path("/credentials"), calls=self.disk)
-        random = counting_random()
+        random = random or counting_random()
         self.locksmith = Locksmith(
             places,
             random,
@@ -106,6 +108,11 @@ class DeskHouse:
         self.owner, self.guest, self.bearer = (
             Door(self.desk, peer) for peer in (OWNER, GUEST, BEARER)
         )
+
+    @property
+    def router(self):
+        """What answers, as in a house that is never sealed."""
+        return self.desk
 
     @property
     def pages(self):

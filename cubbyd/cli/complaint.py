@@ -113,7 +113,8 @@ def _refused(error: RefusedError) -> Complaint:
 
 
 def _usage(error: click.UsageError) -> str:
-    text = flat(error.format_message())
+    # A list of choices comes with a line for each.
+    text = flat(re.sub(r"([:,])\n\t", r"\1 ", error.format_message()))
     command = "cubby" if error.ctx is None else error.ctx.command_path
     return f"{text.removesuffix('.')} (see '{command} --help')"
 

@@ -43,7 +43,7 @@ def read_passphrase(
         if again is not None and stdin.prompt(again) != typed:
             raise click.UsageError("the two are not the same; nothing was sent")
         return _checked(typed.encode(errors="surrogateescape"), "what was typed")
-    stdin.reserve("the passphrase")
+    stdin.reserve(f"the {question.rstrip(': ').lower()}")
     return _checked(stdin.read(MAX_BYTES + 3), "standard input")
 
 
