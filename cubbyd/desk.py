@@ -97,6 +97,8 @@ class Desk:
 
     def seal(self) -> None:
         """Forget the keys, and all that they opened. What is on its way to the disk gets there."""
+        if self.store is not None:
+            self.store.is_sealed = True
         self.store = self._router = None
         self._opened = trio.Event()
         self._keeping.cancel()
@@ -129,15 +131,17 @@ class Desk:
 
     async def _unseal(self, passphrase: Secret) -> None:
         parts = self._parts
-        keys = await parts.locksmith.unlock(parts.files, passphrase, parts.memory.hold)
-        # Or what is on its way to the disk from before would be swept away half-written.
+        # What is on its way to the disk from before may be another keyring; and half-written, it
+        # would be swept away.
         await parts.commit.settle()
-        if self.is_sealed:
-            try:
-                self.open(keys)
-            except OSError as error:
-                parts.memory.wipe()
-                raise refused(error) from None
+        if not self.is_sealed:
+            return  # somebody else was faster; and with a try under way nobody could seal
+        keys = await parts.locksmith.unlock(parts.files, passphrase, parts.memory.hold)
+        try:
+            self.open(keys)
+        except OSError as error:
+            parts.memory.wipe()
+            raise refused(error) from None
 
     async def _change_keys(self, change: KeyChange) -> None:
         match change:

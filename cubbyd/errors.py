@@ -158,7 +158,7 @@ class SealedError(RefusedError):
 
     code = "sealed"
     status = 503
-    default = "cubbyd is sealed"
+    default = "Vault is sealed"
 
 
 class IntegrityError(RefusedError):

@@ -11,7 +11,7 @@ from typing import Final
 
 import trio
 from at_once import finished
-from disk_operations import OPERATIONS
+from disk_operations import ALL, LOCKED
 from disk_scene import (
     NOW,
     POLICY,
@@ -19,6 +19,7 @@ from disk_scene import (
     STORE,
     Build,
     facts,
+    locked,
     other_random,
     run_in_order,
     scene,
@@ -125,7 +126,7 @@ class BadDisk:
         )
         quiet = self._life()
         self._answers = quiet.said
-        self._judge = Judge(names, quiet.said, scene().tree, quiet.disk.tree(), build)
+        self._judge = Judge(names, quiet.said, _base(names), quiet.disk.tree(), build)
 
     def problems(self, fault: Fault) -> list[str]:
         """What is wrong with how the daemon took it."""
@@ -217,7 +218,7 @@ class Run:
         after=(),
         forgets_names=False,
     ) -> None:
-        self.disk = SimulatedDisk(scene().tree, forgets_names=forgets_names)
+        self.disk = SimulatedDisk(_base(names), forgets_names=forgets_names)
         self.said: dict[str, object] = {}
         """Answers and refusals."""
         self.stopped: dict[str, str] = {}
@@ -258,7 +259,7 @@ class Run:
 
     async def _ask(self, house, name):
         try:
-            self.said[name] = await OPERATIONS[name].act(house, scene())
+            self.said[name] = await ALL[name].act(house, scene())
         except RefusedError as refused:
             self.said[name] = refused
         except StoreError as error:
@@ -269,6 +270,11 @@ class Run:
         self.tree = self.disk.tree()
         drawn = self.disk.after_a_cut(at_most=self._at_most)
         self.trees = list({frozen(tree): tree for tree in drawn}.values())
+
+
+def _base(names) -> Tree:
+    """The disk over which these operations are asked for."""
+    return locked() if LOCKED.keys() & {*names} else scene().tree
 
 
 def bad_start(base: Tree, fault: Fault) -> list[str]:

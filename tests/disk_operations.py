@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import trio
-from disk_scene import EARLIER, LATER, NOW, POLICY, Scene
+from disk_scene import EARLIER, LATER, NOW, PASSPHRASES, POLICY, Scene
 from house import House
 from trio.testing import wait_all_tasks_blocked
 
@@ -111,7 +111,7 @@ async def _rotate_and_write(house, scene):
         raise problem
 
 
-ROTATE = "sys/rotate"
+ROTATE, REKEY = "sys/rotate", "sys/rekey"
 UNWRAP, REWRAP = "sys/wrapping/unwrap", "sys/wrapping/rewrap"
 CREATE, REVOKE = "auth/token/create", "auth/token/revoke"
 POLICY_PATH = "sys/policies/acl/"
@@ -239,4 +239,24 @@ OPERATIONS: Final = {
     "rotate by a limited": asked("write", ROTATE, token="limited", changes="limited"),
     "rotate twice and reseal": _operation(_rotate_and_reseal, writes_all=True),
     "rotate and write": _operation(_rotate_and_write, "caller"),
+    "rekey to a passphrase": asked(
+        "write", REKEY, {"to": "passphrase", "passphrase": PASSPHRASES[0]}, changes="opener"
+    ),
 }
+LOCKED: Final = {
+    "rekey to a key file": asked(
+        "write", REKEY, {"to": "key-file", "current_passphrase": PASSPHRASES[0]}, changes="opener"
+    ),
+    "rekey to another passphrase": asked(
+        "write",
+        REKEY,
+        {
+            "to": "passphrase",
+            "passphrase": PASSPHRASES[1],
+            "current_passphrase": PASSPHRASES[0],
+        },
+        changes="opener",
+    ),
+}
+"""Of a daemon whose keyring a passphrase opens: see ``disk_scene.locked``."""
+ALL: Final = OPERATIONS | LOCKED

@@ -6,7 +6,7 @@ are the same to every client.
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,11 +21,14 @@ from house import House
 from simulated_disk import SimulatedDisk, Tree
 
 from cubbyd.core.token import is_accessor
-from cubbyd.errors import RefusedError
+from cubbyd.crypto.opener import Argon2id
+from cubbyd.errors import RefusedError, StartError, WrongPassphraseError
+from cubbyd.secret import Secret
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import STAGED_PREFIX, DiskFiles
 from cubbyd.store.key_places import KeyPlaces
-from cubbyd.store.keyring import load_or_create
+from cubbyd.store.keyring import load_or_create, unlock
+from cubbyd.store.locksmith import Locksmith
 from cubbyd.store.store import Store
 
 STORE: Final = Path("/state/store")
@@ -39,6 +42,8 @@ SHORT: Final = 50
 POLICY: Final = '{"path": {"cubbyhole/*": {"capabilities": ["read"]}}}'
 
 
+PASSPHRASES: Final = ("correct horse", "battery staple")
+
 POLICIES: Final = {name: name for name in ("mine", "yours", "theirs")}
 """Those that are asked for; nobody has written the last."""
 
@@ -50,6 +55,7 @@ class Build:
     calls: Callable = lambda disk: disk
     files: Callable = DiskFiles
     keys: Callable = load_or_create
+    places: Callable = KeyPlaces
     commit: Callable = GroupCommit
     phases: Callable = lambda phases: phases
     prepare: Callable = Store.prepare
@@ -83,13 +89,37 @@ def started(disk, build=RIGHT, *, random=None, now=NOW, at_once=False) -> Iterat
     files = build.files(STORE, calls)
     # The disk has one process only, and no descriptors that the kernel knows.
     with patch.object(fcntl, "flock", lambda _fd, _how: None), files.locked():
-        keys = build.keys(files, KeyPlaces(KEY_FILE, calls=calls), random)
+        places = build.places(KEY_FILE, calls=calls)
+        keys = build.keys(files, places, random) or _unlocked(files)
         commit = CommitAtOnce(files) if at_once else build.commit(files, run_blocking=on_the_loop)
-        house = House(files, keys=keys, clock=lambda: now, random=random, commit=commit)
+        locksmith = Locksmith(
+            places, random, run_blocking=on_the_loop, clock=lambda: now, new_argon2id=cheap
+        )
+        house = House(
+            files,
+            keys=keys,
+            clock=lambda: now,
+            random=random,
+            commit=commit,
+            locksmith=locksmith,
+        )
         commit_phases = house.store.commit
         house.store.commit = lambda phases: commit_phases(build.phases(phases))
         house.store.prepare = lambda: build.prepare(house.store)
         yield house
+
+
+def cheap(salt):
+    """What a passphrase costs here: next to nothing."""
+    return Argon2id(salt, opslimit=1, memlimit=8192)
+
+
+def _unlocked(files):
+    """The keys, with whichever passphrase opens them."""
+    for passphrase in PASSPHRASES:
+        with suppress(WrongPassphraseError):
+            return unlock(files, Secret.from_text(passphrase))
+    raise StartError("no passphrase opens the keyring")
 
 
 @dataclass
@@ -150,6 +180,21 @@ def other_random():
     return lambda size: bytes(each ^ 0x55 for each in random(size))
 
 
+@cache
+def locked() -> Tree:
+    """The scene's disk when a passphrase opens the keyring, and the key file is gone."""
+    disk = SimulatedDisk(scene().tree)
+    data = {"to": "passphrase", "passphrase": PASSPHRASES[0]}
+
+    async def rekey():
+        with started(disk, random=other_random()) as house:
+            async with house.running():
+                await house.owner.ask("write", "sys/rekey", data)
+
+    run_in_order(rekey)
+    return {**disk.tree(), "config": {}}
+
+
 # What a client can find out
 
 
@@ -167,7 +212,7 @@ def facts(tree, answers, *, only=None, now=LATER, build=RIGHT):
     disk = SimulatedDisk(tree)
     with started(disk, build, now=now, at_once=True) as house:
         house.store.prepare()
-        told = {"left": staged(disk.tree())}
+        told = {"left": _left(disk.tree(), house)}
         for _ in house.store.indexing():
             pass
         return told | finished(tell(house, answers, only=only))
@@ -183,11 +228,26 @@ async def tell(house, answers, *, only=None):
             token = answer.auth.client_token.reveal_text()
             if token not in tokens.values():  # as one that was renewed is
                 tokens[f"new by {name}"] = token
-    told = {"strangers": _strangers(house, [*tokens.values(), *wrapping.values()])}
+    opener = house.store.terms.keys.opener
+    told = {
+        "strangers": _strangers(house, [*tokens.values(), *wrapping.values()]),
+        "opener": (opener.source.value, opener.argon2id and opener.key.reveal()),
+    }
     for look, named in ((_of_token, tokens), (_of_wrapping, wrapping), (_of_policy, POLICIES)):
         for name in named if only is None else named.keys() & only:
             told[name] = await look(house, named[name])
     return told
+
+
+def _left(tree, house):
+    """What is left lying about.
+
+    A key file that was never made is nothing to a daemon that needs none: the next one that is made
+    takes it away.
+    """
+    if house.store.terms.keys.opener.argon2id is not None:
+        tree = {**tree, "config": {}}
+    return staged(tree)
 
 
 def staged(tree):

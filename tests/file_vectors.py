@@ -15,13 +15,14 @@ from cubbyd.core.policy import RESPONSE_WRAPPING
 from cubbyd.core.token import Accessor, Creator, TokenEntry, TokenType
 from cubbyd.core.token_text import Prefix, token_text
 from cubbyd.crypto.keys import RootKeys
-from cubbyd.crypto.opener import Opener
+from cubbyd.crypto.opener import Argon2id, KeySource, Opener
 from cubbyd.secret import Secret
 from cubbyd.store import keyring, record
 
 DIRECTORY = Path(__file__).parent / "vectors" / "files"
 
 WRAPPING_KEY = Secret(bytes(range(32)))
+PASSPHRASE = Secret(b"correct horse battery staple")
 TERM_1, TERM_2 = Secret(b"\x11" * 32), Secret(b"\x22" * 32)
 KEYS = RootKeys(accessor_key=Secret(b"\xaa" * 32), terms={1: TERM_1, 2: TERM_2})
 OLD_KEYS = RootKeys(accessor_key=KEYS.accessor_key, terms={1: TERM_1})
@@ -40,7 +41,8 @@ ABOUT = [
     "comes; because of a 'seal' that does not open, or a 'version' or term that is not ours.",
 ]
 KEYRING_ABOUT = [
-    "Keyrings, as docs/format.md describes them; 'key' is the 32 bytes from the key file.",
+    "Keyrings, as docs/format.md describes them; 'key' is the 32 bytes from the key file or the",
+    "credential, 'passphrase' the text that they are made of where there is one.",
     "'expect' is the keys that are found; or null, where it is refused.",
 ]
 
@@ -212,6 +214,30 @@ def keyrings(random):
     ]
     for name, why, key, data, expect in cases:
         frozen = {"key": key.reveal().hex(), "file": data.hex(), "expect": expect}
+        yield {"name": name, "why": why, **frozen}
+    by_credential = Opener(key=WRAPPING_KEY, source=KeySource.CREDENTIAL)
+    file = keyring.encode(KEYS, by_credential, random).hex()
+    frozen = {"key": WRAPPING_KEY.reveal().hex(), "file": file, "expect": keys}
+    yield {"name": "credential", "why": "What systemd hands over.", **frozen}
+    yield from passphrase_keyrings(random)
+
+
+def passphrase_keyrings(random):
+    """The same, where a passphrase opens them."""
+    argon2id = Argon2id(bytes(range(16)), opslimit=2, memlimit=1024 * 1024)
+    key = argon2id.derive(PASSPHRASE)
+    opener = Opener(key=key, source=KeySource.PASSPHRASE, argon2id=argon2id)
+    file = keyring.encode(KEYS, opener, random)
+    greedy = replace(argon2id, memlimit=2**40)
+    too_much = keyring.encode(KEYS, replace(opener, argon2id=greedy), random)
+    other = file.replace(argon2id.salt, argon2id.salt[::-1])
+    for name, why, text, data, expect in (
+        ("passphrase", "Two passes over a mebibyte.", PASSPHRASE, file, shown(KEYS)),
+        ("other passphrase", "A typing error.", Secret(b"correct hoarse"), file, None),
+        ("other salt", "As if made for another store.", PASSPHRASE, other, None),
+        ("greedy", "It asks for a tebibyte.", PASSPHRASE, too_much, None),
+    ):
+        frozen = {"passphrase": text.reveal_text(), "file": data.hex(), "expect": expect}
         yield {"name": name, "why": why, **frozen}
 
 

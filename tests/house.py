@@ -13,7 +13,7 @@ from uuid import UUID
 import trio
 from fakes import EPOCH, GUEST, Door, MemoryFiles, counting_random, on_the_loop
 
-from cubbyd.core.outcome import KeyChange
+from cubbyd.core.outcome import KeyChange, Rekey
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.opener import Opener
 from cubbyd.errors import PermissionDeniedError, RefusedError
@@ -23,6 +23,7 @@ from cubbyd.messages import Response, WrapInfo
 from cubbyd.reaper import build_index
 from cubbyd.secret import Secret
 from cubbyd.store.commit import GroupCommit
+from cubbyd.store.locksmith import Locksmith
 from cubbyd.store.store import Store
 
 KEYS = RootKeys(
@@ -51,9 +52,11 @@ class House:
         clock: Callable[[], float] = trio_clock,
         random: Callable[[int], bytes] | None = None,
         commit: GroupCommit | None = None,
+        locksmith: Locksmith | None = None,
     ) -> None:
         self.files = files
         self.keys = keys
+        self.locksmith = locksmith
         self.commit = commit or GroupCommit(files, run_blocking=on_the_loop)
         self.store = Store(files, keys, commit=self.commit, random=random or counting_random())
         numbers = count(1)
@@ -78,7 +81,10 @@ class House:
             nursery.cancel_scope.cancel()
 
     async def _change_keys(self, change: KeyChange) -> None:
-        raise NotImplementedError
+        # As a desk does it; one that can be sealed is in desk_house.py.
+        assert isinstance(change, Rekey)
+        opener = await self.locksmith.opener(change, self.store.terms.keys.opener)
+        await self.store.terms.reopen_with(opener)
 
     # What most tests are given
 

@@ -197,6 +197,14 @@ def keys_unsynced(found, places, random):
     return keys
 
 
+class HastyPlaces(KeyPlaces):
+    """A key file that is made may be gone while the keyring that it opens is not."""
+
+    def durable_key_file(self, key, random):
+        with patch.object(DiskFiles, "sync", lambda _self: None):
+            return KeyPlaces.durable_key_file(self, key, random)
+
+
 def no_sweep(store):
     with patch.object(DiskFiles, "remove", lambda _self, _name: None):
         Store.prepare(store)
@@ -300,6 +308,13 @@ CUT: Final = {
     "a limited token is gone between two keys": (
         "rotate twice and reseal",
         Build(prepare=reseals_with_a_gap(is_limited)),
+    ),
+}
+REKEYED: Final = {
+    "a keyring before its key file": ("rekey to a key file", Build(places=HastyPlaces)),
+    "answers before the commit": (
+        "rekey to another passphrase",
+        Build(commit=AnswersBeforeCommit),
     ),
 }
 FIRST_START: Final = {

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Final, Self
 
 import trio
-from disk_operations import NEW, OPERATIONS
+from disk_operations import ALL, NEW
 from disk_scene import RIGHT, Build, facts, other_random, run_in_order, scene, started
 from simulated_disk import SimulatedDisk, Tree
 
@@ -122,7 +122,7 @@ def run(disk, names: Collection[str], build: Build, answers: dict[str, object]) 
     known = scene()
 
     async def one(house, name):
-        answers[name] = await OPERATIONS[name].act(house, known)
+        answers[name] = await ALL[name].act(house, known)
 
     async def live():
         with started(disk, build, random=other_random()) as house:
@@ -163,7 +163,7 @@ class Judge:
     """Knows what of some operations must be there, may be there, and must not."""
 
     def __init__(self, names, answers, base: Tree, ended: Tree, build: Build = RIGHT) -> None:
-        clock = min(OPERATIONS[name].looked_at for name in names)
+        clock = min(ALL[name].looked_at for name in names)
         self._answers = answers
         self._build = build
         self._clock = clock
@@ -171,10 +171,8 @@ class Judge:
         known = _facts_of_the_scene(clock) if base is scene().tree else facts(base, {}, now=clock)
         self._before = known | facts(base, answers, only=new, now=clock)
         self._after = facts(ended, answers, now=clock)
-        self._changes = {name: _named(OPERATIONS[name].changes, name) for name in names}
-        self._between = {
-            name: {_named(each, name) for each in OPERATIONS[name].between} for name in names
-        }
+        self._changes = {name: _named(ALL[name].changes, name) for name in names}
+        self._between = {name: {_named(each, name) for each in ALL[name].between} for name in names}
         self.changes = frozenset().union(*self._changes.values())
         self._only = _looked_at(*names)
         self._seen = {}
@@ -232,9 +230,9 @@ def _facts_of_the_scene(clock):
 
 def _looked_at(*names, also=frozenset()):
     """The facts that are looked at after these operations; None: all."""
-    if any(OPERATIONS[name].writes_all for name in names):
+    if any(ALL[name].writes_all for name in names):
         return None
-    return UNTOUCHED.union(also, *(_named(OPERATIONS[name].changes, name) for name in names))
+    return UNTOUCHED.union(also, *(_named(ALL[name].changes, name) for name in names))
 
 
 def _named(changes, name):
@@ -262,12 +260,14 @@ class _Looks:
         return self._seen[key]
 
 
-def explore_recovery(name: str, *, build: Build = RIGHT, at_most: int = 64) -> Report:
+def explore_recovery(
+    name: str, *, base: Tree | None = None, build: Build = RIGHT, at_most: int = 64
+) -> Report:
     """Cut the power, and again at every call of the start that follows, sweep and reaper included.
 
     The second cut changes nothing that clients can see.
     """
-    disk = SimulatedDisk(scene().tree)
+    disk = SimulatedDisk(scene().tree if base is None else base)
     recorder = Recorder(disk, at_most=at_most)
     run(disk, [name], build, recorder.answers)
     recorder.end()

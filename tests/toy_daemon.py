@@ -15,6 +15,7 @@ from cubbyd.errors import (
     SealedError,
     UnsupportedPathError,
     WrappingTokenInvalidError,
+    WrongPassphraseError,
     multierror,
 )
 from cubbyd.messages import Auth, Operation, Request, Response, WrapInfo
@@ -22,6 +23,7 @@ from cubbyd.secret import Secret
 from cubbyd.value import Map
 
 OWN = token_text(Prefix.SERVICE, bytes(32)).reveal_text()
+PASSPHRASE = b"correct horse"
 FILES = {
     "key.bin": b"\x00\xffkey",
     "web.json": b'{"ports": [80, 443], "ratio": 1e3, "on": true, "none": null}',
@@ -32,11 +34,18 @@ FILES = {
     "own": OWN.encode() + b"\n",
     "typo": OWN.replace("0", "1", 1).encode(),
     "text": b"not a token\n",
+    "right": PASSPHRASE + b"\n",
+    "wrong": b"incorrect horse\r\n",
+    "two-lines": b"one\ntwo\n",
+    "latin-1": b"caf\xe9 horse\n",
+    "long": b"x" * 1025 + b"\n",
     "nothing": b"",
     "deploy.json": b'{"path": {"cubbyhole/*": {"capabilities": ["read"]}}}',
     "indented.json": b'{\n\t"path": {}\n}\x1b[2J\n',
 }
 """What lies where commands run."""
+
+ANSWERED_SEALED = [f"sys/{name}" for name in ("health", "seal-status", "hardening", "unseal")]
 
 AUTH = Auth(
     client_token=token_text(Prefix.SERVICE, bytes(32)),
@@ -74,9 +83,12 @@ class Toy:
         self.policies = {"default": "{}"}
         self._numbers = count(1)
         self.is_sealed = False
+        self.source = "key-file"
         self.terms = 1
 
     def handle(self, request: Request) -> Response:
+        if self.is_sealed and request.path not in ANSWERED_SEALED:
+            raise SealedError
         if request.path.startswith("sys/wrapping/"):
             return self._wrapping(request)
         response = self._answer(request)
@@ -116,9 +128,8 @@ class Toy:
                 return self._random(request.data or {})
             case [name] if name.startswith("capabilities"):
                 return self._capabilities(request)
-            case ["rotate"]:
-                self.terms += 1
-                return Response(request_id="r")
+            case ["seal" | "unseal" | "rekey" | "rotate"]:
+                return self._change_keys(request)
             case ["key-status"]:
                 files = {str(term): 0 for term in range(1, self.terms)}
                 files[str(self.terms)] = 3
@@ -129,8 +140,24 @@ class Toy:
                     "files": files,
                 }
                 return Response(request_id="r", data=data)
-        data = {"sealed": self.is_sealed, "version": "1.0", "t": 1}
+        return self._status()
+
+    def _status(self) -> Response:
+        data = {"type": self.source, "sealed": self.is_sealed, "version": "1.0", "t": 1}
         return Response(request_id="r", data=data)
+
+    def _change_keys(self, request: Request) -> Response:
+        """A passphrase is wrong if it is not the one that is right, whatever was made of it."""
+        data = request.data or {}
+        name = {"sys/unseal": "passphrase", "sys/rekey": "current_passphrase"}.get(request.path)
+        if data.get(name, PASSPHRASE.decode()) != PASSPHRASE.decode():
+            raise WrongPassphraseError
+        if request.path == "sys/seal" and self.source != "passphrase":
+            raise InvalidRequestError("sealing needs a passphrase as the source of the keys")
+        self.source = data.get("to", self.source)
+        self.is_sealed = request.path == "sys/seal"
+        self.terms += request.path == "sys/rotate"
+        return self._status() if request.path == "sys/unseal" else Response(request_id="r")
 
     def _random(self, data: Map) -> Response:
         """As many bytes as were asked for, by no chance at all."""

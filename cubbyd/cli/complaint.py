@@ -40,7 +40,7 @@ _REMEDIES: Final = {
         "it was used, has expired, was revoked or never existed. If nobody on your side used it, "
         "treat the secret as intercepted: find out who unwrapped it, and replace it"
     ),
-    SealedError.code: "have its owner unseal it",
+    SealedError.code: "the daemon has no keys until its owner runs cubby unseal",
     IntegrityError.code: "the daemon's log names the file",
     TooLargeError.code: "make it smaller, or have the daemon's limits.max_cubbyhole_bytes raised",
     FrameTooLargeError.code: (
@@ -113,7 +113,8 @@ def _refused(error: RefusedError) -> Complaint:
 
 
 def _usage(error: click.UsageError) -> str:
-    text = flat(error.format_message())
+    # A list of choices comes with a line for each.
+    text = flat(re.sub(r"([:,])\n\t", r"\1 ", error.format_message()))
     command = "cubby" if error.ctx is None else error.ctx.command_path
     return f"{text.removesuffix('.')} (see '{command} --help')"
 

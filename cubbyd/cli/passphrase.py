@@ -25,7 +25,7 @@ def fd_option(name: str, what: str) -> Callable[[F], F]:
 def read_passphrase(
     fd: int | None, stdin: StandardInput, question: str, *, again: str | None = None
 ) -> Secret:
-    """A passphrase: what a descriptor gives, or else what is typed, up to the end of the line.
+    """A passphrase: the one line that a descriptor gives, or else what is typed.
 
     Args:
         fd: The descriptor.
@@ -43,7 +43,7 @@ def read_passphrase(
         if again is not None and stdin.prompt(again) != typed:
             raise click.UsageError("the two are not the same; nothing was sent")
         return _checked(typed.encode(errors="surrogateescape"), "what was typed")
-    stdin.reserve("the passphrase")
+    stdin.reserve(f"the {question.rstrip(': ').lower()}")
     return _checked(stdin.read(MAX_BYTES + 3), "standard input")
 
 
@@ -57,10 +57,12 @@ def _from_fd(fd: int) -> bytes:
 
 
 def _checked(content: bytes, source: str) -> Secret:
-    """The first and only line of what a source gave; blanks in it count."""
+    """The one line of what a source gave; blanks in it count."""
     line = content.rstrip(_ENDS)
     if not line:
         raise click.UsageError(f"no passphrase came: {source} is empty")
+    if any(each in line for each in _ENDS):
+        raise click.UsageError(f"{source} holds more than the one line of a passphrase")
     if len(line) > MAX_BYTES:
         raise click.UsageError(f"{source}: a passphrase has at most {MAX_BYTES} bytes")
     with suppress(UnicodeDecodeError):

@@ -43,8 +43,8 @@ class StandardInput:
         if self._purpose is not None:
             raise click.UsageError(
                 f"standard input is already read for {self._purpose}, so it cannot give {purpose} "
-                "too: pass a token with --token-file PATH, --token-fd N or CUBBY_TOKEN, and data "
-                "as key=@file"
+                "too: pass a token with --token-file PATH, --token-fd N or CUBBY_TOKEN, data as "
+                "key=@file, and a passphrase with --passphrase-fd N"
             )
         self._purpose = purpose
 

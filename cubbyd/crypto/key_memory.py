@@ -10,7 +10,7 @@ import mmap
 from typing import Final
 
 from cubbyd.crypto.opener import KEY_BYTES
-from cubbyd.errors import SealedError
+from cubbyd.errors import BusyError, SealedError
 from cubbyd.secret import Secret
 
 MEMORY_BYTES: Final = 4 * mmap.PAGESIZE
@@ -39,12 +39,14 @@ class KeyMemory:
         """The same 32 bytes, kept here until nobody has this secret any more, or all is wiped.
 
         Raises:
-            MemoryError: There are ``MAX_KEYS`` already.
+            BusyError: There are ``MAX_KEYS`` already.
         """
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes")
         if not self._free:
-            raise MemoryError("no room for another key")
+            raise BusyError(
+                f"there are {MAX_KEYS} keys already; old ones go when no file needs them any more"
+            )
         slot = self._free.pop()
         self._pages[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = key
         return _HeldKey(self, slot, self._filling)

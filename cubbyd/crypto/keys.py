@@ -47,8 +47,7 @@ class RootKeys:
     def with_term(self, key: Secret, *, now: Timestamp) -> Self:
         """These keys and one more, under which new metadata is sealed; no number comes twice."""
         term = self.term + 1
-        terms = {**self.terms, term: self.keep(key.reveal())}
-        installed_at = {**self.installed_at, term: now}
+        terms, installed_at = {**self.terms, term: key}, {**self.installed_at, term: now}
         return replace(self, terms=terms, installed_at=installed_at)
 
     def since(self, first: int) -> Self:

@@ -17,6 +17,7 @@ from cubbyd.errors import (
     NotFoundError,
     PermissionDeniedError,
     RefusedError,
+    SealedError,
     UnsupportedOperationError,
     multierror,
 )
@@ -38,6 +39,11 @@ _NOBODY: Final = Caller(acl=Acl(()), policies=(), display_name="")
 
 class TransactionalRecords(Records, Protocol):
     """What the router needs of the store: records to decide on, and changes made durable."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the keys have gone meanwhile."""
+        ...
 
     async def commit(self, phases: Sequence[Sequence[Change]]) -> None:
         """Make changes durable, phase after phase."""
@@ -77,6 +83,8 @@ class Router:
             StoreError: Nobody knows what is on disk; the daemon stops.
         """
         while True:
+            if self._store.is_sealed:
+                raise SealedError
             try:
                 decided, phases = self._decide(request, encode)
                 if phases:

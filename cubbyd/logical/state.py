@@ -38,7 +38,7 @@ def health(now: Timestamp, *, is_sealed: bool, version: str) -> Map:
     return {
         "initialized": True,
         "sealed": is_sealed,
-        "standby": False,
+        "standby": is_sealed,  # as OpenBao has it
         "server_time_utc": int(now),
         "version": version,
     }

@@ -4,7 +4,7 @@ from typing import Final
 
 from cubbyd.clock import rfc3339
 from cubbyd.core.outcome import Outcome, Rekey, Rotate, Seal
-from cubbyd.crypto.opener import KEY_BYTES, KeySource
+from cubbyd.crypto.opener import KeySource
 from cubbyd.errors import InvalidRequestError, PermissionDeniedError, multierror
 from cubbyd.logical import state, wrapping
 from cubbyd.logical.context import Context, Handler, Route
@@ -100,8 +100,8 @@ def check_passphrase(passphrase: Secret) -> None:
 
 def rotate(context: Context) -> Outcome[Response | None]:
     """Add a key term; files move over to it behind the requests."""
-    key = Secret(context.tokens.records.random(KEY_BYTES))
-    return Outcome(reply=None, changes=(Rotate(key=key, at=context.now),))
+    change = Rotate(key=context.tokens.records.new_key(), at=context.now)
+    return Outcome(reply=None, changes=(change,))
 
 
 def key_status(context: Context) -> Outcome[Response | None]:

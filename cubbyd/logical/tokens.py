@@ -76,6 +76,10 @@ class Records(Protocol):
         """So many bytes that nobody can guess."""
         ...
 
+    def new_key(self) -> Secret:
+        """A fresh key, in memory for keys."""
+        ...
+
     def mint(self, prefix: Prefix) -> tuple[Secret, Accessor]:
         """A fresh token and its accessor."""
         ...

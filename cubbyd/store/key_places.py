@@ -6,6 +6,7 @@ administrator's, in a directory that systemd gives to the service alone.
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -69,12 +70,20 @@ class KeyPlaces:
             sweep(directory, directory.names())
             if key is None:
                 key = Secret(random(KEY_BYTES))
-                staged = directory.stage(key.reveal().hex().encode() + b"\n")
-                directory.publish(staged, self.key_file.name)
+                self._make(directory, key)
             directory.sync()
         finally:
             directory.close()
         return key
+
+    def _make(self, directory: DiskFiles, key: Secret) -> None:
+        staged = directory.stage(key.reveal().hex().encode() + b"\n")
+        try:
+            directory.publish(staged, self.key_file.name)
+        except OSError:
+            with suppress(OSError):
+                directory.remove(staged)
+            raise
 
 
 def _read(path: Path, words: str, calls: SystemCalls, *, ours: bool = True) -> Secret | None:
@@ -88,11 +97,11 @@ def _read(path: Path, words: str, calls: SystemCalls, *, ours: bool = True) -> S
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StartError(f"{words} cannot be read: {error.strerror}") from None
+        raise StartError(f"{words} cannot be read: {error.strerror}") from error
     try:
         status = calls.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
-            raise StartError(f"{words} is no file of yours; see --key-file")
+            raise StartError(f"{words} is no file of yours{'; see --key-file' if ours else ''}")
         if ours and status.st_mode & 0o077:
             raise StartError(f"{words} is open to others; run: chmod 600 {path}")
         text = calls.read(fd, 2 * KEY_BYTES + 2)

@@ -7,7 +7,7 @@ each wrong passphrase the next try has to wait, twice as long each time.
 import time
 from collections.abc import Callable
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from typing import Final, TypeVar
 
 from cubbyd.core.outcome import Rekey
@@ -49,8 +49,8 @@ class Locksmith:
         self._clock = clock
         self._new_argon2id = new_argon2id
         self._is_busy = False
-        self._failures = 0
-        self._not_before = clock()
+        self._next_wait = FIRST_WAIT
+        self._not_before = -inf
 
     async def unlock(self, files: Files, passphrase: Secret, hold: Hold = Secret) -> RootKeys:
         """The keys in a store's keyring, kept by ``hold``.
@@ -86,13 +86,12 @@ class Locksmith:
         try:
             done = await self._run_blocking(work)
         except WrongPassphraseError:
-            delay = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT)
-            self._failures += 1
-            self._not_before = self._clock() + delay
+            self._not_before = self._clock() + self._next_wait
+            self._next_wait = min(2 * self._next_wait, LONGEST_WAIT)
             raise
         finally:
             self._is_busy = False
-        self._failures = 0
+        self._next_wait = FIRST_WAIT
         return done
 
     def _make(self, change: Rekey, now: Opener) -> Opener:
@@ -115,7 +114,12 @@ class Locksmith:
             if source is KeySource.KEY_FILE:
                 return self._places.durable_key_file(key, self._random)
         except StartError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and not isinstance(cause, PermissionError):
+                raise refused(cause) from None  # it may pass
             problem = str(error)
+        except PermissionError as error:
+            problem = f"the key file {self._places.key_file} cannot be made: {error.strerror}"
         except OSError as error:
             raise refused(error) from None
         else:

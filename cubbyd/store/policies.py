@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from cubbyd.core.policy import Policy
@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 class Policies:
     """What the store's policy files say."""
 
-    def __init__(self, files: Files, keys: RootKeys) -> None:
+    def __init__(self, files: Files, keys: Callable[[], RootKeys]) -> None:
+        """``keys`` are those that hold when it is called."""
         self._files = files
         self._keys = keys
         self._by_name: dict[str, Policy] = {}
@@ -57,7 +58,7 @@ class Policies:
             IntegrityError: It is there and does not open. The other policies are not concerned.
         """
         if self._damaged and name not in self._by_name:
-            file_name = policy_record.file_name(name, self._keys)
+            file_name = policy_record.file_name(name, self._keys())
             if file_name in self._damaged:
                 self._read_again(name, file_name)
         return self._by_name.get(name)
@@ -77,12 +78,12 @@ class Policies:
     def put(self, policy: Policy, term: int) -> None:
         """Take note of a policy that is durable now, sealed under this term."""
         self._by_name[policy.name] = policy
-        self._terms[policy_record.file_name(policy.name, self._keys)] = term
+        self._terms[policy_record.file_name(policy.name, self._keys())] = term
         self.version += 1
 
     def remove(self, name: str) -> None:
         """Take note of a policy that is durably gone."""
-        file_name = policy_record.file_name(name, self._keys)
+        file_name = policy_record.file_name(name, self._keys())
         self._by_name.pop(name, None)
         self._terms.pop(file_name, None)
         self._damaged.discard(file_name)
@@ -94,7 +95,7 @@ class Policies:
             file = self._files.read(file_name) or b""
         except OSError as error:
             raise refused(error) from None
-        policy = policy_record.decode(file, file_name, self._keys)
+        policy = policy_record.decode(file, file_name, self._keys())
         self._by_name[policy.name] = policy
         self._terms[file_name] = term_of(file)
 

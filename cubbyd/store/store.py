@@ -9,7 +9,7 @@ the whole of locking: exclusive for the files that a request changes, free for a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, assert_never
 
 from cubbyd.clock import Timestamp
@@ -19,6 +19,7 @@ from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry, TokenType, is_accessor
 from cubbyd.core.token_text import RANDOM_BYTES, Prefix, token_text
 from cubbyd.crypto.keys import RootKeys
+from cubbyd.crypto.opener import KEY_BYTES
 from cubbyd.errors import BusyError, IntegrityError, RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import policy_record, record
@@ -50,14 +51,16 @@ class Store:
         self._random = random
         self._cache = RecordCache()
         self._index = Index()
-        self._policies = Policies(files, keys)
         self.terms = Terms(files, keys, commit=commit, random=random, on_moved=self._note_moved)
         """The keys, and what moves files from one to another."""
+        self._policies = Policies(files, lambda: self.terms.keys)
         self._coming: Counter[int] = Counter()
         self._on_sooner: Callable[[], None] = lambda: None
         self._on_tidy: Callable[[], None] = lambda: None
         self.is_tidying = False
         """Whether every file is being looked at."""
+        self.is_sealed = False
+        """Whether the keys are gone, and with them all reason to decide or remember anything."""
 
     # Reading
 
@@ -95,6 +98,10 @@ class Store:
     def random(self, size: int) -> bytes:
         """So many bytes that nobody can guess."""
         return self._random(size)
+
+    def new_key(self) -> Secret:
+        """A fresh key, kept where all keys are. Raises BusyError where there is no room."""
+        return self.terms.keys.keep(self._random(KEY_BYTES))
 
     def policy(self, name: str) -> Policy | None:
         """A policy that somebody wrote, or None.
@@ -210,6 +217,8 @@ class Store:
 
         Until here the cache has what was there before, and nobody looks: the names are in flight.
         """
+        if self.is_sealed:
+            return  # nobody looks any more, and there is no key to find a file's name with
         sooner = False
         for change in changes:
             match change:
@@ -347,10 +356,9 @@ class Store:
         """Whether it is proven that there is no such file: one that cannot be read is there."""
         if accessor in self._index:
             return False
-        try:
+        with suppress(OSError):
             return self._files.version(accessor) is None
-        except OSError:
-            return False
+        return False
 
     def _known(self, accessor: Accessor) -> Record | None:
         """A record from memory, if its file is still the same, or else from disk."""
@@ -369,11 +377,8 @@ class Store:
 
     def _keep(self, written: Record) -> None:
         """Remember what was just written, so that the next request need not read it."""
-        try:
-            version = self._files.version(written.entry.accessor)
-        except OSError:
-            return  # it is only a convenience
-        self._cache.put(written, version)
+        with suppress(OSError):  # it is only a convenience
+            self._cache.put(written, self._files.version(written.entry.accessor))
 
     def _read(self, accessor: Accessor) -> Record | None:
         try:

@@ -89,16 +89,3 @@ def test_no_term_comes_twice_whatever_has_gone():
 
     assert ([*rest.terms], rest.installed_at) == ([3], {3: 2})
     assert rest.with_term(Secret(b"4" * 32), now=3).term == 4
-
-
-def test_a_further_key_is_kept_where_the_others_are():
-    kept = []
-
-    def keep(key):
-        kept.append(key)
-        return Secret(key)
-
-    keys = RootKeys(accessor_key=Secret(b"a" * 32), terms={1: Secret(b"1" * 32)}, keep=keep)
-
-    assert keys.with_term(Secret(b"2" * 32), now=0).terms[2] == Secret(b"2" * 32)
-    assert kept == [b"2" * 32]

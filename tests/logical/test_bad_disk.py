@@ -14,7 +14,7 @@ from itertools import count
 
 import pytest
 from bad_disk import BESIDE, FOR_GOOD, BadDisk, Fault, Run, bad_start
-from disk_operations import OPERATIONS
+from disk_operations import ALL, OPERATIONS
 from disk_scene import RIGHT, Build, scene
 from made_wrong import BAD_DISK, SyncsAgain
 
@@ -22,8 +22,13 @@ ANSWERED = ("write", "unwrap by another", "delete a policy", "create")
 """What is answered before a directory fails, but for what the operation at hand changes."""
 FORGOTTEN = {"unwrap", "rewrap by a limited", "change a policy"}
 
-QUICKLY = {"rewrap by a limited": EIO, "revoke a tree": EROFS, "change a policy": EMFILE}
-"""One with three phases, one with no file to write, one that is no token's."""
+QUICKLY = {
+    "rewrap by a limited": EIO,
+    "revoke a tree": EROFS,
+    "change a policy": EMFILE,
+    "rekey to a key file": ENOSPC,
+}
+"""One with three phases, one with no file to write, two that are no token's."""
 
 NOT_ASKED = {BESIDE, "reap", "tidy"}
 """The bystander's, and what the daemon does by itself and tries again: see tests/test_reaper.py."""
@@ -76,9 +81,9 @@ def test_a_start_that_fails_says_why_and_the_next_makes_good(errno):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in NOT_ASKED])
+@pytest.mark.parametrize("name", [name for name in ALL if name not in NOT_ASKED])
 def test_any_operation_on_any_bad_disk(name):
-    bad = BadDisk(name, at_most=2 if OPERATIONS[name].writes_all else 8)
+    bad = BadDisk(name, at_most=2 if ALL[name].writes_all else 8)
 
     for errno in FOR_GOOD:
         assert nothing_wrong(every_call(bad.problems, errno=errno))

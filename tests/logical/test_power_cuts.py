@@ -11,8 +11,9 @@
 from itertools import combinations
 
 import pytest
-from disk_operations import OPERATIONS
-from made_wrong import CUT, FIRST_START, KILLED, KILLED_AT_FIRST_START
+from disk_operations import LOCKED, OPERATIONS
+from disk_scene import locked
+from made_wrong import CUT, FIRST_START, KILLED, KILLED_AT_FIRST_START, REKEYED
 from power_cuts import Report, explore, explore_kills, explore_recovery
 
 NOTHING = {}
@@ -63,6 +64,11 @@ def test_so_is_one_of_many_calls_that_changes_nothing_for_anybody(choices, told)
     told(LONG, [explore(LONG, at_most=choices)])
 
 
+def test_so_is_every_rekey_of_a_daemon_that_a_passphrase_unseals(told):
+    """The store opens after each cut, with the old or the new; once answered, with the new."""
+    told("rekeys", (explore(name, base=locked()) for name in LOCKED))
+
+
 def test_a_first_start_is_made_good_by_the_next(told):
     """And the token that it made is there, if somebody was told."""
     told("first starts", (explore("create", base=base) for base in FIRST_STARTS.values()))
@@ -98,6 +104,13 @@ def test_a_kill_at_any_call_of_any_operation(told):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", LOCKED)
+def test_neither_a_second_cut_nor_a_kill_shuts_out_whoever_rekeys(name, told):
+    told(f"{name} and a start", [explore_recovery(name, base=locked(), at_most=16)])
+    told(f"{name}, kill -9, then a cut", [explore_kills(name, base=locked(), at_most=16)])
+
+
+@pytest.mark.slow
 def test_a_kill_at_any_call_of_a_first_start(told):
     starts = (explore_kills("create", base=base, at_most=64) for base in FIRST_STARTS.values())
     told("first start, kill -9, then a cut", starts)
@@ -117,6 +130,13 @@ def test_a_daemon_made_wrong_is_caught(wrong):
     name, build = CUT[wrong]
 
     assert explore(name, build=build, at_most=drawn(64, name)).problems
+
+
+@pytest.mark.parametrize("wrong", REKEYED)
+def test_a_rekey_made_wrong_is_caught(wrong):
+    name, build = REKEYED[wrong]
+
+    assert explore(name, base=locked(), build=build).problems
 
 
 @pytest.mark.parametrize("wrong", FIRST_START)

@@ -6,17 +6,22 @@ The reader below knows no code of the daemon's, only the page.
 import hashlib
 import struct
 from contextlib import closing
+from dataclasses import replace
 
 import cbor2
 import pytest
 from fakes import EPOCH, OWNER, counting_random
 from house import open_house
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as aead_decrypt
+from nacl.bindings import crypto_pwhash_alg
 from nacl.exceptions import CryptoError
 
+from cubbyd.crypto.opener import Argon2id, KeySource, Opener
+from cubbyd.secret import Secret
+from cubbyd.store.batch import apply
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
-from cubbyd.store.keyring import load_or_create
+from cubbyd.store.keyring import load_or_create, rewriting
 
 # The reader
 
@@ -28,13 +33,25 @@ def unsealed(sealed, key, associated):
     return cbor2.loads(plaintext[:-1])
 
 
-def read_keyring(store, key_file):
+def wrapping_key(parameters, *, digits=None, passphrase=None):
+    """What opens a keyring with these parameters, made of digits or a passphrase."""
+    match parameters:
+        case {"kdf": "none", **where} if where in ({}, {"source": "credential"}):
+            return bytes.fromhex(digits)
+        case {"kdf": "argon2id", "salt": salt, "opslimit": passes, "memlimit": memory, **other}:
+            assert (len(salt), other) == (16, {})
+            assert 1 <= passes <= 16
+            assert 8192 <= memory <= 1073741824
+            return crypto_pwhash_alg(32, passphrase, salt, passes, memory, 2)  # 2: Argon2id
+    raise AssertionError(parameters)
+
+
+def read_keyring(store, **secret):
     """The accessor key, and the root keys by term."""
     file = (store / "keyring").read_bytes()
     magic, version, length = struct.unpack_from(">8sHI", file)
     assert (magic, version) == (b"cubbykey", 1)
-    assert cbor2.loads(file[14 : 14 + length]) == {"kdf": "none"}
-    key = bytes.fromhex(key_file.read_text())
+    key = wrapping_key(cbor2.loads(file[14 : 14 + length]), **secret)
     keys = unsealed(file[14 + length :], key, file[: 14 + length])
     return keys["accessor_key"], {int(term): key for term, key in keys["terms"].items()}
 
@@ -87,7 +104,7 @@ async def written(tmp_path):
 async def test_what_the_daemon_wrote_is_read_from_the_page_alone(written):
     store, key_file, token, limited, wrapping = written
 
-    accessor_key, terms = read_keyring(store, key_file)
+    accessor_key, terms = read_keyring(store, digits=key_file.read_text())
 
     names = {each: accessor_of(each, accessor_key) for each in (token, limited, wrapping)}
     assert {each.name for each in store.iterdir()} == {"keyring", *names.values()}
@@ -101,9 +118,27 @@ async def test_what_the_daemon_wrote_is_read_from_the_page_alone(written):
     assert wrapped["response"]["data"] == {"password": "xyzzy"}
 
 
+async def test_whatever_opens_the_keyring_it_is_read_from_the_page_alone(written):
+    store, key_file, *_ = written
+    accessor_key, terms = read_keyring(store, digits=key_file.read_text())
+    digits = "5a" * 32 + "\n"
+    argon2id = Argon2id(bytes(range(16)), opslimit=3, memlimit=64 * 1024)
+    by_credential = Opener(key=Secret(b"\x5a" * 32), source=KeySource.CREDENTIAL)
+    key = argon2id.derive(Secret(b"correct horse"))
+    by_passphrase = Opener(key=key, source=KeySource.PASSPHRASE, argon2id=argon2id)
+    with closing(DiskFiles(store)) as files:
+        keys = load_or_create(files, KeyPlaces(key_file), counting_random())
+        for opener, secret in (
+            (by_credential, {"digits": digits}),
+            (by_passphrase, {"passphrase": b"correct horse"}),
+        ):
+            apply(files, [[rewriting(replace(keys, opener=opener), counting_random())]])
+            assert read_keyring(store, **secret) == (accessor_key, terms)
+
+
 async def test_metadata_says_what_the_page_says(written):
     store, key_file, token, limited, wrapping = written
-    accessor_key, terms = read_keyring(store, key_file)
+    accessor_key, terms = read_keyring(store, digits=key_file.read_text())
 
     found, _ = read_metadata(store, accessor_of(token, accessor_key), terms)
 
@@ -134,7 +169,7 @@ async def test_metadata_says_what_the_page_says(written):
 
 async def test_only_the_token_opens_its_cubbyhole(written):
     store, key_file, token, limited, wrapping = written
-    accessor_key, terms = read_keyring(store, key_file)
+    accessor_key, terms = read_keyring(store, digits=key_file.read_text())
 
     for other in (limited, wrapping):
         with pytest.raises(CryptoError):
