@@ -332,7 +332,7 @@ def test_a_read_only_file_system_can_be_looked_at_and_nothing_else(disk, read_on
 
     with read_only.locked(reading=True):
         assert read_only.names() == disk.names() == ["lock"] * has_lock
-    with pytest.raises(StartError, match="read-only file system"), read_only.locked():
+    with pytest.raises(StartError, match="Read-only file system"), read_only.locked():
         raise AssertionError("a store that cannot be written to was taken to be changed")
 
 
