@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+
+import trio
 
 from cubbyd import daemon
 from cubbyd.hardening import Hardening
@@ -30,3 +33,56 @@ def test_there_are_no_more_connections_than_descriptors_for_them():
     few = hardening(200)
 
     assert daemon.limits(SETTINGS, few).max_connections == few.max_connections < 200
+
+
+class Doors:
+    """Nobody has been here since the test began."""
+
+    def __init__(self):
+        self.began = trio.current_time()
+        self.has_finished = False
+
+    def quiet_for(self):
+        return trio.current_time() - self.began
+
+    def finish(self):
+        self.has_finished = True
+
+
+def a_daemon(*, would_forget):
+    return daemon.Daemon(
+        settings=replace(SETTINGS, idle_exit=90.0),
+        commit=None,
+        doors=Doors(),
+        open_at=(),
+        clock=lambda: 0.0,
+        hardening=hardening(100),
+        measures={},
+        desk=SimpleNamespace(would_forget=would_forget),
+        listens_at=(),
+        is_activated=True,
+    )
+
+
+async def test_whoever_finds_his_keys_again_ends_when_nobody_comes(autojump_clock):
+    idle = a_daemon(would_forget=False)
+
+    await idle.wait_until_idle()
+
+    assert idle.doors.quiet_for() == 90
+    assert idle.doors.has_finished
+
+
+async def test_keys_that_only_a_passphrase_brings_back_do_not_go_for_want_of_visitors(
+    autojump_clock,
+):
+    """Until they are rekeyed, or sealed."""
+    idle = a_daemon(would_forget=True)
+
+    with trio.move_on_after(100_000):
+        await idle.wait_until_idle()
+    assert not idle.doors.has_finished
+    idle.desk.would_forget = False
+    with trio.fail_after(60):
+        await idle.wait_until_idle()
+    assert idle.doors.has_finished

@@ -234,6 +234,20 @@ async def test_sealing_takes_sudo(house):
     assert house.desk.is_sealed
 
 
+@pytest.mark.parametrize("path", ["sys/seal", "sys/rekey"])
+async def test_a_policy_must_grant_sudo_too(house, path):
+    data = {"to": "key-file", "current_passphrase": PASSPHRASE} if path == "sys/rekey" else None
+    for name, capabilities in (("less", '["update"]'), ("enough", '["update", "sudo"]')):
+        policy = f'{{"path": {{"{path}": {{"capabilities": {capabilities}}}}}}}'
+        await house.owner.ask("write", f"sys/policies/acl/{name}", {"policy": policy})
+    less, enough = await house.token("less"), await house.token("enough")
+
+    refused = await house.owner.refusal("write", path, data, token=less)
+
+    assert refused.code == "permission_denied"
+    await house.owner.ask("write", path, data, token=enough)
+
+
 async def test_sealing_is_told_to_whoever_listens(house):
     told = []
     house.desk.call_on_change(lambda: told.append(house.desk.is_sealed))
