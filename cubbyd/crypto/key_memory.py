@@ -6,7 +6,9 @@ is unsealed is here alone.
 """
 
 import ctypes
+import logging
 import mmap
+import os
 from typing import Final
 
 from cubbyd.crypto.opener import KEY_BYTES
@@ -18,6 +20,7 @@ MAX_KEYS: Final = MEMORY_BYTES // KEY_BYTES
 """At once: terms, the accessor key, and what opens the keyring. Each rotation adds one, until the
 files have moved over to it."""
 
+_log = logging.getLogger(__name__)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -75,7 +78,11 @@ class KeyMemory:
 
     def _lock(self) -> bool:
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._pages))
-        return bool(_libc.mlock(ctypes.c_void_p(start), ctypes.c_size_t(MEMORY_BYTES)) == 0)
+        if _libc.mlock(ctypes.c_void_p(start), ctypes.c_size_t(MEMORY_BYTES)):
+            problem = os.strerror(ctypes.get_errno())
+            _log.warning("the keys' memory cannot be locked, and may go to swap: %s", problem)
+            return False
+        return True
 
     def _leave_out_of_dumps(self) -> bool:
         try:

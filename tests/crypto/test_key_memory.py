@@ -125,7 +125,7 @@ def test_only_keys_are_held(size):
         KeyMemory().hold(bytes(size))
 
 
-def test_pages_that_cannot_be_locked_are_told_and_hold_keys_all_the_same(monkeypatch):
+def test_pages_that_cannot_be_locked_are_told_and_hold_keys_all_the_same(monkeypatch, caplog):
     class Libc:
         def mlock(self, _start, _length):
             return -1
@@ -136,6 +136,7 @@ def test_pages_that_cannot_be_locked_are_told_and_hold_keys_all_the_same(monkeyp
 
     assert memory.measures() == {"keys_locked": False, "keys_not_dumped": True}
     assert memory.hold(KEY).reveal() == KEY
+    assert "memory cannot be locked" in caplog.text
 
 
 LOOKED_AT = """
