@@ -168,6 +168,7 @@ def test_a_lost_key_file_is_an_error_and_no_fresh_start(daemon):
     assert not daemon.key_file.exists()
 
 
+@pytest.mark.slow
 def test_a_socket_path_beyond_the_systems_limit_is_an_error(daemon):
     """It names the path's length, the limit and the remedy."""
     daemon.start("--socket", str(daemon.directory / ("s" * 120)))
@@ -195,6 +196,7 @@ def test_wrong_settings_name_file_key_and_remedy(daemon):
     assert not daemon.store.exists()
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_is_told_even_where_an_option_overrides_it(daemon):
     daemon.options()
     (daemon.directory / "cubbyd.toml").write_text("store = 3\n")
@@ -217,6 +219,7 @@ def test_a_start_that_is_refused_leaves_no_store_and_no_key(daemon, tmp_path):
     assert not (tmp_path / "other-key").exists()
 
 
+@pytest.mark.slow
 def test_an_empty_path_is_a_usage_error(daemon):
     """A script's unset variable must not make the working directory a store."""
     daemon.start("--store", "")
@@ -226,6 +229,7 @@ def test_an_empty_path_is_a_usage_error(daemon):
     assert "empty" in stderr
 
 
+@pytest.mark.slow
 def test_without_a_home_it_serves_when_every_path_is_named(daemon):
     """As in a container that runs under an arbitrary uid, which nobody has an entry for."""
     daemon.options()
@@ -275,6 +279,7 @@ def test_a_file_that_is_damaged_under_it_is_named_in_the_log_once(daemon):
     assert stderr.count(hit.accessor) == 1
 
 
+@pytest.mark.slow
 def test_what_is_in_the_way_of_the_sweep_stops_no_start(daemon):
     daemon.start()
     daemon.end()

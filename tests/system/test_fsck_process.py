@@ -78,6 +78,7 @@ def test_a_clean_store_is_0_and_nothing_is_changed(stopped):
     assert found["exit_code"] == 0
 
 
+@pytest.mark.slow
 def test_beside_a_daemon_it_does_nothing(daemon):
     daemon.start()
 

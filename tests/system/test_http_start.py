@@ -78,6 +78,7 @@ def test_a_socket_that_cannot_be_had_is_named(daemon, path, complaint):
     assert not daemon.store.exists()
 
 
+@pytest.mark.slow
 def test_a_socket_that_another_daemon_serves_is_left_to_it(daemon, tmp_path):
     daemon.start()
     other = HttpDaemon(tmp_path / "other")
@@ -118,6 +119,7 @@ def test_without_its_library_the_door_says_what_to_install(daemon):
     assert not daemon.store.exists()
 
 
+@pytest.mark.slow
 def test_without_the_door_its_library_is_not_needed(daemon):
     """It gets as far as finding that another daemon serves the socket."""
     daemon.start()

@@ -113,6 +113,7 @@ def test_the_demo_tells_its_story_in_time_and_leaves_nothing(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_demo_hands_over_the_largest_file_that_it_names(tmp_path):
     """One byte more is refused before anything happens, and so is what never ends."""
     file = tmp_path / "file"
@@ -145,6 +146,7 @@ def test_the_demo_says_why_its_daemon_did_not_start(tmp_path):
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.slow
 def test_the_demo_needs_no_home(tmp_path):
     """It names every path itself."""
     (tmp_path / "sitecustomize.py").write_text(
