@@ -124,7 +124,7 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("login.ttl: is longer than limits.max_ttl")
     if settings.http_socket == settings.socket:
         problems.append("http_socket: is the same as socket; each door needs its own")
-    if settings.key_file.is_relative_to(settings.store):
+    if settings.key_file.resolve().is_relative_to(settings.store.resolve()):
         problems.append(
             "key_file: lies in the store; a copy of the store would bring its key along"
         )

@@ -5,6 +5,7 @@ all that it remembers, its router, and the tasks that keep it are made when it i
 when it is sealed.
 """
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -16,7 +17,7 @@ from cubbyd.core.outcome import KeyChange, Rekey, Seal
 from cubbyd.crypto.key_memory import KeyMemory
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.opener import KeySource
-from cubbyd.errors import RefusedError, SealedError
+from cubbyd.errors import InvalidRequestError, RefusedError, SealedError
 from cubbyd.logical import state
 from cubbyd.logical.context import Rules
 from cubbyd.logical.router import Router
@@ -115,6 +116,9 @@ class Desk:
                     nursery.cancel_scope.cancel()
                 else:
                     start(self.store, nursery)
+            # What a store remembers hangs together in circles, and a daemon that is asked for
+            # nothing would keep it for as long as nobody asks.
+            gc.collect()
 
     async def answer(self, request: Request, encode: Callable[[Response], T]) -> T:
         """See ``Router.answer``."""
@@ -144,11 +148,13 @@ class Desk:
             raise refused(error) from None
 
     async def _change_keys(self, change: KeyChange) -> None:
-        match change:
-            case Seal():
-                self.seal()
-            case Rekey():
-                async with self._rekeying:
+        async with self._rekeying:
+            match change:
+                case Seal() if self.store is not None and not self.would_forget:
+                    raise InvalidRequestError("the keyring was rekeyed meanwhile; try again")
+                case Seal():
+                    self.seal()
+                case Rekey():
                     await self._rekey(change)
 
     async def _rekey(self, change: Rekey) -> None:

@@ -198,6 +198,7 @@ def test_the_command_line_is_above_the_file(config):
         ('[login]\nuids = ["ops"]', "login.uids: must be a section of lines such as"),
         ('[login.uids]\n0 = ["a"]\nroot = ["b"]', "'root' is there twice, as name and as number 0"),
         ('store = "/a"\nkey_file = "/a/b/key"', "key_file: lies in the store"),
+        ('store = "/a"\nkey_file = "/b/../a/key"', "key_file: lies in the store"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(complaint, line, words):

@@ -24,6 +24,10 @@ def unseal(invocation: Invocation, passphrase_fd: int | None) -> None:
     It is asked for on a terminal, or else read from standard input. Only an owner may, and no
     token is sent: none can be checked while the daemon is sealed.
     """
+    state = invocation.ask(calls.seal_status(), token=None)
+    if not (state.data or {}).get("sealed"):
+        invocation.show(state, as_text=lambda _: "It is not sealed; the passphrase was not tried")
+        return
     passphrase = read_passphrase(passphrase_fd, invocation.stdin, "Passphrase: ")
     response = invocation.ask(calls.unseal(passphrase), token=None)
     invocation.show(response, as_text=lambda _: "Success! Unsealed")

@@ -11,6 +11,8 @@ from cubbyd.secret import Secret
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_FD: Final = click.IntRange(0, 2**31 - 1)
+
 MAX_BYTES: Final = 1024
 """Of a passphrase; the daemon takes no longer one."""
 
@@ -19,7 +21,7 @@ _ENDS: Final = b"\r\n"
 
 def fd_option(name: str, what: str) -> Callable[[F], F]:
     """An option that names a descriptor to read a passphrase from."""
-    return click.option(name, type=int, metavar="N", help=f"A file descriptor with {what}.")
+    return click.option(name, type=_FD, metavar="N", help=f"A file descriptor with {what}.")
 
 
 def read_passphrase(

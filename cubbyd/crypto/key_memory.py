@@ -9,6 +9,7 @@ import ctypes
 import logging
 import mmap
 import os
+import threading
 from typing import Final
 
 from cubbyd.crypto.opener import KEY_BYTES
@@ -31,7 +32,8 @@ class KeyMemory:
         self._pages = mmap.mmap(-1, MEMORY_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._free = list(range(MAX_KEYS))
         self._filling = 0
-        self._is_locked = self._lock()
+        self._lock = threading.RLock()  # which a collection may enter again, from any line
+        self._is_locked = self._lock_pages()
         self._is_undumped = self._leave_out_of_dumps()
 
     def measures(self) -> dict[str, bool]:
@@ -50,15 +52,17 @@ class KeyMemory:
             raise BusyError(
                 f"there are {MAX_KEYS} keys already; old ones go when no file needs them any more"
             )
-        slot = self._free.pop()
-        self._pages[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = key
-        return _HeldKey(self, slot, self._filling)
+        with self._lock:
+            slot = self._free.pop()
+            self._pages[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = key
+            return _HeldKey(self, slot, self._filling)
 
     def wipe(self) -> None:
         """Forget every key: whoever still has one of the secrets is told that we are sealed."""
-        self._pages[:] = bytes(MEMORY_BYTES)
-        self._filling += 1
-        self._free = list(range(MAX_KEYS))
+        with self._lock:
+            self._pages[:] = bytes(MEMORY_BYTES)
+            self._filling += 1
+            self._free = list(range(MAX_KEYS))
 
     def close(self) -> None:
         """Wipe; for good."""
@@ -72,11 +76,12 @@ class KeyMemory:
 
     def release(self, slot: int, filling: int) -> None:
         """Forget one key."""
-        if filling == self._filling:
-            self._pages[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = bytes(KEY_BYTES)
-            self._free.append(slot)
+        with self._lock:
+            if filling == self._filling:
+                self._pages[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = bytes(KEY_BYTES)
+                self._free.append(slot)
 
-    def _lock(self) -> bool:
+    def _lock_pages(self) -> bool:
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._pages))
         if _libc.mlock(ctypes.c_void_p(start), ctypes.c_size_t(MEMORY_BYTES)):
             problem = os.strerror(ctypes.get_errno())

@@ -155,6 +155,14 @@ class DiskFiles:
             if lock is not None:
                 self.calls.close(lock)
 
+    def wait_for_others(self) -> None:
+        """Wait until no other process is in here, and keep them out until this is closed.
+
+        Where the file system knows no locks, nobody is waited for.
+        """
+        with suppress(OSError):
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+
     def _open_lock(self, how: int, *, none_on: int) -> int | None:
         """The lock file, or None where opening it meets this error."""
         flags = how | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

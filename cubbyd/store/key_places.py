@@ -6,7 +6,7 @@ administrator's, in a directory that systemd gives to the service alone.
 
 import os
 import stat
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -66,14 +66,15 @@ class KeyPlaces:
             if key is None:
                 raise
             return key  # we did not put it there
-        try:
+        with closing(directory):
+            directory.wait_for_others()
             sweep(directory, directory.names())
+            # Another daemon may have made one meanwhile, and depend on it.
+            key = key or self.read(KeySource.KEY_FILE)
             if key is None:
                 key = Secret(random(KEY_BYTES))
                 self._make(directory, key)
             directory.sync()
-        finally:
-            directory.close()
         return key
 
     def _make(self, directory: DiskFiles, key: Secret) -> None:

@@ -31,7 +31,7 @@ from cubbyd.errors import (
 )
 from cubbyd.secret import Secret
 from cubbyd.store.batch import Write, apply, refused
-from cubbyd.store.files import Files
+from cubbyd.store.files import QUARANTINE_PREFIX, Files
 from cubbyd.store.key_places import CREDENTIAL, KeyPlaces
 from cubbyd.store.policy_record import PREFIX as POLICY_PREFIX
 from cubbyd.store.sealed_file import Random
@@ -113,7 +113,7 @@ def unlock(files: Files, passphrase: Secret, *, hold: Hold = Secret) -> RootKeys
     try:
         return decode(file, argon2id.derive(passphrase), hold)
     except SealBrokenError:
-        raise WrongPassphraseError from None
+        raise WrongPassphraseError(_WRONG_OR_DAMAGED) from None
 
 
 def _create(
@@ -138,8 +138,8 @@ def _create(
 
 
 def _holds(name: str) -> bool:
-    """Whether a name in the store is that of something sealed under its keys."""
-    return is_accessor(name) or name.startswith(POLICY_PREFIX)
+    """Whether a name in the store is that of something sealed under its keys, or of much of it."""
+    return is_accessor(name) or name.startswith((POLICY_PREFIX, QUARANTINE_PREFIX))
 
 
 def encode(keys: RootKeys, opener: Opener, random: Random) -> bytes:
@@ -265,6 +265,7 @@ def _instants(fields: object) -> dict[int, Timestamp]:
     return {int(term): at for term, at in fields.items() if isinstance(at, int | float)}
 
 
+_WRONG_OR_DAMAGED = "the passphrase is wrong, or the keyring is damaged"
 _DAMAGED = "the keyring is damaged; restore it from a copy of the store"
 _KEYRING_GONE = (
     "the store holds tokens but no keyring, and nothing opens them without it; "

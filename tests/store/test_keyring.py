@@ -327,3 +327,22 @@ def test_a_key_file_in_a_directory_of_others_is_used_as_it_is():
         load_or_create(
             MemoryFiles(), KeyPlaces(Path("/config/other"), calls=disk), counting_random()
         )
+
+
+def test_a_key_file_that_came_meanwhile_is_used_and_not_replaced(key_file):
+    """Another daemon's: its store opens with nothing else."""
+    places = KeyPlaces(key_file)
+    theirs = places.durable_key_file(None, counting_random())
+    written = key_file.read_bytes()
+
+    ours = places.durable_key_file(None, lambda size: b"z" * size)
+
+    assert ours == theirs
+    assert key_file.read_bytes() == written
+
+
+def test_a_store_of_which_all_is_in_a_quarantine_is_no_new_one(key_file):
+    files = MemoryFiles()
+    files.files["quarantine-2026-11-22"] = b""
+
+    assert "no keyring" in complaint(files, key_file)

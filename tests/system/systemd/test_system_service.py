@@ -284,6 +284,7 @@ def test_fsck_runs_in_the_units_sandbox_and_by_hand(manager):
     by_hand = (*DAEMON, "fsck", "--config", CONFIG)
     with manager.client() as client:
         accessor = client.wrap({"a": 1}, 60).accessor
+        client.wrap({"b": 2}, 60)  # or nothing would open, and the keyring be suspected
     beside = run(*by_hand, as_user="cubbyd", check=False)
     assert beside.returncode == 1
     assert b"another cubbyd has the store" in beside.stderr
