@@ -284,6 +284,7 @@ async def test_while_sealed_nothing_expires_on_disk_and_then_it_does(house, auto
     assert left == house.desk.store.accessor(Secret.from_text(kept))
 
 
+@pytest.mark.slow
 async def test_a_sealing_stops_a_resealing_and_the_next_opening_goes_on(
     house, caplog, autojump_clock
 ):

@@ -161,7 +161,7 @@ def test_what_cannot_be_said_on_the_side_changes_nothing():
     assert (refused.returncode, refused.stdout) == (6, b"")
 
 
-@pytest.mark.parametrize("command", ["unwrap", "rewrap"])
+@pytest.mark.parametrize("command", ["unwrap", pytest.param("rewrap", marks=pytest.mark.slow)])
 def test_a_secret_that_cannot_be_shown_is_said_to_be_spent(command):
     token = cubby("wrap", "a=b").stdout
     full = to_a_full_disk(command, stdin=token)

@@ -73,6 +73,7 @@ async def requests_refused(house, tokens):
     return {each.code for each in refusals} == {"permission_denied"}
 
 
+@pytest.mark.slow
 async def test_revoking_ten_thousand_is_one_unlink_and_then_none_works():
     disk = FaultyFiles(MemoryFiles())
     async with open_house(disk) as house:

@@ -82,6 +82,7 @@ async def test_each_wrong_one_makes_the_next_wait_twice_as_long(locksmith, files
         await trio.sleep(0.5)
 
 
+@pytest.mark.slow
 async def test_who_guesses_for_days_goes_on_waiting(locksmith, files, autojump_clock):
     for _ in range(1200):
         with pytest.raises(WrongPassphraseError):

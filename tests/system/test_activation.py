@@ -142,6 +142,7 @@ def test_it_tells_how_it_goes(manager):
     assert manager.daemon.wait() == (0, "")
 
 
+@pytest.mark.slow
 def test_it_takes_up_what_can_hold_at_once(manager):
     """Each new setting is a line; requests and connections from then on go by it."""
     manager.start()

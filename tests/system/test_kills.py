@@ -14,7 +14,7 @@ from killing import KEEPERS, Killing
 from real_daemon import RealDaemon
 
 ROUNDS = [
-    pytest.param(1, 2, id="short"),
+    pytest.param(1, 2, id="short", marks=pytest.mark.slow),
     pytest.param(
         int(os.environ.get("CUBBYD_KILL_ROUNDS", "60")), KEEPERS, id="long", marks=pytest.mark.slow
     ),

@@ -171,7 +171,13 @@ def test_a_demo_that_cannot_be_shown_is_over(tmp_path):
 
 @pytest.mark.parametrize(
     "ending",
-    [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT],
+    [
+        signal.SIGINT,
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+        ),
+    ],
     ids=lambda each: each.name,
 )
 def test_the_demo_cleans_up_when_it_is_interrupted(tmp_path, ending):

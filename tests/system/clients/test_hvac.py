@@ -160,7 +160,7 @@ def test_the_seal_status(other):
 
 
 def test_sealing_is_refused_with_the_way_to_do_it(hvac, client):
-    with pytest.raises(hvac.exceptions.InvalidRequest, match="take its key file away"):
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="cubby rekey --to passphrase"):
         client.sys.seal()
 
 
