@@ -20,8 +20,8 @@ SELDOM = 10
 class Lazy(DiskFiles):
     """What was asked of it last is done when enough of it has come together."""
 
-    def __init__(self, directory):
-        super().__init__(directory)
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
         self._put_off = {}
 
     def publish(self, staged, name):
