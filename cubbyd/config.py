@@ -4,6 +4,7 @@ Everything that is wrong is told in one go, each with where it stands and what w
 that nobody has to start the daemon five times to find five mistakes.
 """
 
+import os
 import stat
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -124,7 +125,8 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("login.ttl: is longer than limits.max_ttl")
     if settings.http_socket == settings.socket:
         problems.append("http_socket: is the same as socket; each door needs its own")
-    if settings.key_file.resolve().is_relative_to(settings.store.resolve()):
+    key_file, store = (Path(os.path.realpath(each)) for each in (settings.key_file, settings.store))
+    if key_file.is_relative_to(store):
         problems.append(
             "key_file: lies in the store; a copy of the store would bring its key along"
         )

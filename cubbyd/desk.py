@@ -21,6 +21,7 @@ from cubbyd.errors import InvalidRequestError, RefusedError, SealedError
 from cubbyd.logical import state
 from cubbyd.logical.context import Rules
 from cubbyd.logical.router import Router
+from cubbyd.logical.state import State
 from cubbyd.messages import Request, Response
 from cubbyd.secret import Secret
 from cubbyd.store.batch import refused
@@ -70,8 +71,7 @@ class Desk:
     @property
     def would_forget(self) -> bool:
         """Whether an end of the process would take keys along that no start brings back."""
-        opener = None if self.store is None else self.store.terms.keys.opener
-        return opener is not None and opener.source is KeySource.PASSPHRASE
+        return self.store is not None and self.store.terms.source is KeySource.PASSPHRASE
 
     def call_on_change(self, tell: Callable[[], None]) -> None:
         """Have this called, in place of what was, after each sealing and unsealing."""
@@ -127,8 +127,13 @@ class Desk:
         parts = self._parts
         passphrase = state.passphrase_to_unseal(request, self._rules)
         if passphrase is None:
-            source, now = KeySource.PASSPHRASE.value, parts.clock()
-            response = state.answer_sealed(request, self._rules, source=source, now=now)
+            now = State(
+                rules=self._rules,
+                now=parts.clock(),
+                source=KeySource.PASSPHRASE.value,
+                is_sealed=True,
+            )
+            response = state.answer_sealed(request, now)
             return encode(replace(response, request_id=parts.request_id()))
         await self._unseal(passphrase)
         return await self.answer(request, encode)

@@ -14,6 +14,7 @@ from unittest.mock import patch
 from disk_scene import Build
 
 from cubbyd.core.token import is_accessor
+from cubbyd.crypto.opener import KeySource
 from cubbyd.store import files, keyring
 from cubbyd.store.batch import Unlink
 from cubbyd.store.commit import GroupCommit, _Queued
@@ -179,11 +180,11 @@ def keys_taken_for_durable(found, places, random):
     """A key file that is there is used as it is."""
     make = KeyPlaces.durable_key_file
 
-    def durable(self, key, random):
-        if key is None:
-            return make(self, key, random)
+    def durable(self, random):
+        if self.read(KeySource.KEY_FILE) is None:
+            return make(self, random)
         with patch.object(DiskFiles, "sync", lambda _self: None):
-            return make(self, key, random)
+            return make(self, random)
 
     with patch.object(KeyPlaces, "durable_key_file", durable):
         return keyring.load_or_create(found, places, random)
@@ -200,9 +201,9 @@ def keys_unsynced(found, places, random):
 class HastyPlaces(KeyPlaces):
     """A key file that is made may be gone while the keyring that it opens is not."""
 
-    def durable_key_file(self, key, random):
+    def durable_key_file(self, random):
         with patch.object(DiskFiles, "sync", lambda _self: None):
-            return KeyPlaces.durable_key_file(self, key, random)
+            return KeyPlaces.durable_key_file(self, random)
 
 
 def no_sweep(store):

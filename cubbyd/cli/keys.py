@@ -1,6 +1,6 @@
 """The daemon's keys: ``cubby unseal``, ``seal``, ``rekey``, ``rotate`` and ``key-status``."""
 
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 import click
 
@@ -9,7 +9,7 @@ from cubbyd.cli.passphrase import fd_option, read_passphrase
 from cubbyd.client import calls
 
 _PASSPHRASE: Final = "passphrase"  # noqa: S105 - a kind of source
-_SOURCES: Final = ("key-file", "credential", _PASSPHRASE)
+_SOURCES: Final = get_args(calls.KeySource)
 
 
 @click.command(

@@ -7,14 +7,12 @@ from typing import Any, Final, TypeVar
 import click
 
 from cubbyd.cli.standard import StandardInput
+from cubbyd.core.passphrase import MAX_BYTES
 from cubbyd.secret import Secret
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FD: Final = click.IntRange(0, 2**31 - 1)
-
-MAX_BYTES: Final = 1024
-"""Of a passphrase; the daemon takes no longer one."""
 
 _ENDS: Final = b"\r\n"
 

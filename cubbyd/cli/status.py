@@ -25,12 +25,11 @@ def status(context: click.Context) -> None:
     Exits with 0 when it serves, 8 when it is sealed, 7 when there is none.
     """
     invocation = context.ensure_object(Invocation)
-    # Both are answered without a token, and nobody's should be shown around for this.
-    health = invocation.ask(calls.health(), token=None)
-    seal_status = invocation.ask(calls.seal_status(), token=None)
-    hardening = invocation.ask(calls.hardening(), token=None)
+    # All are answered without a token, and nobody's should be shown around for this.
+    asked = (calls.health(), calls.hardening(), calls.seal_status())
+    answers = [invocation.ask(call, token=None) for call in asked]
     data: Map = {}
-    for each in (health, seal_status, hardening):
-        data.update(each.data or {})
-    invocation.show(replace(seal_status, data=data))
+    for each in answers:
+        data |= each.data or {}
+    invocation.show(replace(answers[-1], data=data))
     context.exit(Exit.SEALED if data.get("sealed") else Exit.DONE)

@@ -8,10 +8,8 @@ from cubbyd.clock import Timestamp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyStatus:
-    """The terms that a keyring has, what hangs on them, and what opens it."""
+    """The terms that a keyring has, and what hangs on them."""
 
-    source: str
-    """Of what opens the keyring: one of ``crypto.opener.KeySource``."""
     term: int
     """The newest, under which everything is sealed that is written."""
     installed_at: Timestamp | None

@@ -48,11 +48,12 @@ class KeyMemory:
         """
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes")
-        if not self._free:
-            raise BusyError(
-                f"there are {MAX_KEYS} keys already; old ones go when no file needs them any more"
-            )
         with self._lock:
+            if not self._free:
+                raise BusyError(
+                    f"there are {MAX_KEYS} keys already; old ones go when no file needs them any "
+                    "more"
+                )
             slot = self._free.pop()
             self._pages[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = key
             return _HeldKey(self, slot, self._filling)

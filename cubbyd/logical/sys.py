@@ -1,57 +1,30 @@
 """sys/*: how the daemon is, and where response wrapping lives."""
 
+from collections.abc import Callable
 from typing import Final
 
 from cubbyd.clock import rfc3339
 from cubbyd.core.outcome import Outcome, Rekey, Rotate, Seal
+from cubbyd.core.passphrase import check_passphrase
 from cubbyd.crypto.opener import KeySource
 from cubbyd.errors import InvalidRequestError, PermissionDeniedError, multierror
 from cubbyd.logical import state, wrapping
 from cubbyd.logical.context import Context, Handler, Route
+from cubbyd.logical.state import State
 from cubbyd.messages import Operation, Response, Role
 from cubbyd.secret import Secret
 from cubbyd.value import Map
 
 _NEVER: Final = "0001-01-01T00:00:00Z"
 """What Go takes for no time at all; its clients insist on one."""
-_MIN_PASSPHRASE_CHARS: Final = 8
-_MAX_PASSPHRASE_BYTES: Final = 1024
 
 _PASSPHRASE: Final = KeySource.PASSPHRASE.value
 _SOURCES: Final = tuple(each.value for each in KeySource)
 
 
-def seal_status(context: Context) -> Outcome[Response | None]:
-    """Whether the daemon has its keys."""
-    source = context.tokens.records.key_status().source
-    data = state.seal_status(source, is_sealed=False, version=context.rules.version)
-    return Outcome(reply=Response(data=data))
-
-
-def health(context: Context) -> Outcome[Response | None]:
-    """Whether the daemon serves."""
-    data = state.health(context.now, is_sealed=False, version=context.rules.version)
-    return Outcome(reply=Response(data=data))
-
-
-def leader(_: Context) -> Outcome[Response | None]:
-    """Who leads."""
-    return Outcome(reply=Response(data=state.leader()))
-
-
-def init(_: Context) -> Outcome[Response | None]:
-    """Whether there are keys."""
-    return Outcome(reply=Response(data=state.init()))
-
-
-def hardening(context: Context) -> Outcome[Response | None]:
-    """Which of the measures hold that keep secrets in memory from others."""
-    return Outcome(reply=Response(data={**context.rules.hardening}))
-
-
 def seal(context: Context) -> Outcome[Response | None]:
     """Forget the keys until somebody brings them back; refused where the next start finds them."""
-    source = context.tokens.records.key_status().source
+    source = context.tokens.records.key_source
     if source != _PASSPHRASE:
         raise InvalidRequestError(
             "sealing needs a passphrase as the source of the keys: this daemon takes them from a "
@@ -66,7 +39,7 @@ def rekey(context: Context) -> Outcome[Response | None]:
     if context.request.peer.role is not Role.OWNER:
         raise PermissionDeniedError(multierror("permission denied"))
     fields = context.fields
-    source, now = fields.text("to"), context.tokens.records.key_status().source
+    source, now = fields.text("to"), context.tokens.records.key_source
     passphrase, current = (
         Secret.from_text(found) if found else None
         for found in (fields.text("passphrase"), fields.text("current_passphrase"))
@@ -84,18 +57,13 @@ def rekey(context: Context) -> Outcome[Response | None]:
             else "current_passphrase is for a keyring that opens with one, and this does not"
         )
     if passphrase is not None:
-        check_passphrase(passphrase)
+        try:
+            check_passphrase(passphrase)
+        except ValueError as error:
+            raise InvalidRequestError(str(error)) from None
     return Outcome(
         reply=None, afterwards=Rekey(source=source, passphrase=passphrase, current=current)
     )
-
-
-def check_passphrase(passphrase: Secret) -> None:
-    """Refuse a new passphrase that is hardly one. Raises InvalidRequestError."""
-    if len(passphrase.reveal_text()) < _MIN_PASSPHRASE_CHARS:
-        raise InvalidRequestError(f"a passphrase has at least {_MIN_PASSPHRASE_CHARS} characters")
-    if len(passphrase.reveal()) > _MAX_PASSPHRASE_BYTES:
-        raise InvalidRequestError(f"a passphrase has at most {_MAX_PASSPHRASE_BYTES} bytes")
 
 
 def rotate(context: Context) -> Outcome[Response | None]:
@@ -117,9 +85,20 @@ def key_status(context: Context) -> Outcome[Response | None]:
     return Outcome(reply=Response(data=data))
 
 
-def _open_to_all(handler: Handler) -> Route:
-    """What anybody who is let in may read, whatever token comes along."""
-    return Route(handlers={Operation.READ: handler}, needs_caller=False, is_logical=False)
+def _telling(tell: Callable[[State], Response]) -> Handler:
+    """Handles what the daemon tells of itself."""
+
+    def handle(context: Context) -> Outcome[Response | None]:
+        source = context.tokens.records.key_source
+        return Outcome(reply=tell(State(rules=context.rules, now=context.now, source=source)))
+
+    return handle
+
+
+def _open_to_all(operation: Operation, handler: Handler, fields: tuple[str, ...] = ()) -> Route:
+    return Route(
+        handlers={operation: handler}, fields=fields or None, needs_caller=False, is_logical=False
+    )
 
 
 _ROTATE: Final = Route(handlers={Operation.WRITE: rotate}, fields=(), needs_sudo=True)
@@ -129,25 +108,18 @@ ROUTES = {
     "sys/wrapping/lookup": wrapping.LOOKUP,
     "sys/wrapping/unwrap": wrapping.UNWRAP,
     "sys/wrapping/rewrap": wrapping.REWRAP,
-    "sys/seal-status": _open_to_all(seal_status),
-    "sys/health": _open_to_all(health),
-    "sys/leader": _open_to_all(leader),
-    "sys/init": _open_to_all(init),
+    **{path: _open_to_all(Operation.READ, _telling(tell)) for path, tell in state.TOLD.items()},
     "sys/rotate": _ROTATE,
     "sys/rotate/keyring": _ROTATE,  # what OpenBao's own client asks for
     "sys/key-status": Route(handlers={Operation.READ: key_status}, fields=()),
     "sys/seal": Route(handlers={Operation.WRITE: seal}, fields=(), needs_sudo=True),
     # While sealed it does something; then and now it says how that stands.
-    state.UNSEAL: Route(
-        handlers={Operation.WRITE: seal_status},
-        fields=(state.PASSPHRASE,),
-        needs_caller=False,
-        is_logical=False,
+    state.UNSEAL: _open_to_all(
+        Operation.WRITE, _telling(state.seal_status), fields=(state.PASSPHRASE,)
     ),
     "sys/rekey": Route(
         handlers={Operation.WRITE: rekey},
         fields=("to", "passphrase", "current_passphrase"),
         needs_sudo=True,
     ),
-    "sys/hardening": _open_to_all(hardening),
 }

@@ -68,6 +68,11 @@ class Records(Protocol):
         """Whether every file is being looked at."""
         ...
 
+    @property
+    def key_source(self) -> str:
+        """Where that lies which opens the keyring: one of ``crypto.opener.KeySource``."""
+        ...
+
     def key_status(self) -> KeyStatus:
         """What is told of the store's keys."""
         ...

@@ -155,13 +155,24 @@ class DiskFiles:
             if lock is not None:
                 self.calls.close(lock)
 
-    def wait_for_others(self) -> None:
-        """Wait until no other process is in here, and keep them out until this is closed.
+    def keep_others_out(self) -> None:
+        """Have the directory for ourselves until this is closed, where others heed that, too.
 
-        Where the file system knows no locks, nobody is waited for.
+        A file system that knows no locks is no reason not to go on. Nobody is waited for: whoever
+        may look in here could keep us waiting for ever.
+
+        Raises:
+            StartError: Somebody else has it.
         """
-        with suppress(OSError):
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartError(
+                f"{self.directory} is locked by another process, perhaps another cubbyd that makes "
+                "its key there; try again"
+            ) from error
+        except OSError:
+            return
 
     def _open_lock(self, how: int, *, none_on: int) -> int | None:
         """The lock file, or None where opening it meets this error."""

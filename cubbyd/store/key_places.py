@@ -48,18 +48,19 @@ class KeyPlaces:
             return _read(self.credential, f"the credential {CREDENTIAL}", self.calls, ours=False)
         return None
 
-    def durable_key_file(self, key: Secret | None, random: Random) -> Secret:
+    def durable_key_file(self, random: Random) -> Secret:
         """The key in the key file, or a new one: durable before anything depends on it.
 
         Also one that is there already: a first start may have been killed before it was durable.
 
         Args:
-            key: What ``read`` found.
             random: For a new one.
 
         Raises:
+            StartError: What is there is no key, or somebody else is at it.
             OSError: The disk will not.
         """
+        key = self.read(KeySource.KEY_FILE)
         try:
             directory = DiskFiles(self.key_file.parent, self.calls)
         except PermissionError:
@@ -67,9 +68,9 @@ class KeyPlaces:
                 raise
             return key  # we did not put it there
         with closing(directory):
-            directory.wait_for_others()
+            # Another daemon's store may depend on the one that it is just making here.
+            directory.keep_others_out()
             sweep(directory, directory.names())
-            # Another daemon may have made one meanwhile, and depend on it.
             key = key or self.read(KeySource.KEY_FILE)
             if key is None:
                 key = Secret(random(KEY_BYTES))

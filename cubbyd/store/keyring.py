@@ -123,7 +123,7 @@ def _create(
     key = places.read(source)
     if key is None:
         source = KeySource.KEY_FILE
-        key = places.durable_key_file(places.read(source), random)
+        key = places.durable_key_file(random)
     keys = RootKeys(
         accessor_key=hold(random(KEY_BYTES)),
         terms={1: hold(random(KEY_BYTES))},

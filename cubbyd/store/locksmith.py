@@ -110,9 +110,9 @@ class Locksmith:
     def _kept(self, source: KeySource) -> Secret:
         """The key in a key file, which is made where there is none, or in a credential."""
         try:
-            key = self._places.read(source)
             if source is KeySource.KEY_FILE:
-                return self._places.durable_key_file(key, self._random)
+                return self._places.durable_key_file(self._random)
+            key = self._places.read(source)
         except StartError as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and not isinstance(cause, PermissionError):

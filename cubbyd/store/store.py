@@ -124,6 +124,11 @@ class Store:
         self._commit.check_settled(POLICIES)
         return self._policies.version
 
+    @property
+    def key_source(self) -> str:
+        """Where that lies which opens the keyring: one of ``crypto.opener.KeySource``."""
+        return self.terms.source.value
+
     def key_status(self) -> KeyStatus:
         """What is told of the keys, as far as the index has come."""
         return self.terms.status(self._index.by_term + self._policies.by_term())

@@ -63,12 +63,16 @@ class Terms:
         """Whether there is any term but the newest."""
         return len(self.keys.terms) > 1
 
+    @property
+    def source(self) -> KeySource:
+        """Where that lies which opens the keyring."""
+        opener = self.keys.opener
+        return KeySource.KEY_FILE if opener is None else opener.source
+
     def status(self, files: Counter[int]) -> KeyStatus:
         """What is told of the terms, with so many files on each."""
         newest = self.keys.term
-        opener = self.keys.opener
         return KeyStatus(
-            source=(KeySource.KEY_FILE if opener is None else opener.source).value,
             term=newest,
             installed_at=self.keys.installed_at.get(newest),
             encryptions=self.encryptions,

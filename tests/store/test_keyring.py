@@ -5,6 +5,7 @@
   disk is changed by it.
 """
 
+import fcntl
 import os
 import stat
 from errno import EACCES
@@ -332,10 +333,10 @@ def test_a_key_file_in_a_directory_of_others_is_used_as_it_is():
 def test_a_key_file_that_came_meanwhile_is_used_and_not_replaced(key_file):
     """Another daemon's: its store opens with nothing else."""
     places = KeyPlaces(key_file)
-    theirs = places.durable_key_file(None, counting_random())
+    theirs = places.durable_key_file(counting_random())
     written = key_file.read_bytes()
 
-    ours = places.durable_key_file(None, lambda size: b"z" * size)
+    ours = places.durable_key_file(lambda size: b"z" * size)
 
     assert ours == theirs
     assert key_file.read_bytes() == written
@@ -346,3 +347,17 @@ def test_a_store_of_which_all_is_in_a_quarantine_is_no_new_one(key_file):
     files.files["quarantine-2026-11-22"] = b""
 
     assert "no keyring" in complaint(files, key_file)
+
+
+def test_nobody_is_waited_for_where_a_key_file_is_to_be_made(key_file):
+    """Whoever may look into the directory could else keep the daemon from its start for ever."""
+    key_file.parent.mkdir()
+    other = os.open(key_file.parent, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(StartError, match="is locked by another process"):
+            load(MemoryFiles(), key_file)
+    finally:
+        os.close(other)
+
+    assert load(MemoryFiles(), key_file).term == 1
