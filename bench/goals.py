@@ -1,4 +1,4 @@
-"""What must be reached: ratios of two sides in one run, in the words of the issue."""
+"""What must be reached: ratios of two sides in one run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
