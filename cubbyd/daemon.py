@@ -1,8 +1,8 @@
 """The only place where rooms are wired together: settings in, a serving daemon out.
 
-Who outlives whom, from the outside in: the lock on the store; the task that commits; the reaper and
-the indexer; the sessions. So a session that was cancelled still finds its change carried out, and
-when the last one has ended nothing is left to commit.
+Who outlives whom, from the outside in: the lock on the store; the threads that write to it; the
+reaper and the indexer; the sessions. So a session that was cancelled still finds its change carried
+out, and when the last one has ended nothing is left to commit.
 """
 
 import os
@@ -40,6 +40,7 @@ from cubbyd.server.unix import Door, Doors, Listener
 from cubbyd.settings import Settings
 from cubbyd.store import keyring
 from cubbyd.store.commit import GroupCommit
+from cubbyd.store.disk_threads import DiskThreads
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.locksmith import Locksmith
@@ -57,7 +58,6 @@ class Daemon:
 
     settings: Settings
     """Those that hold now."""
-    commit: GroupCommit
     doors: Doors
     open_at: tuple[Door, ...]
     clock: Clock
@@ -101,18 +101,15 @@ class Daemon:
         Raises:
             StoreError: Nobody knows what is on disk. In a group, as nurseries do.
         """
-        async with trio.open_nursery() as committing:
-            committing.start_soon(self.commit.run)
-            async with trio.open_nursery() as keeping:
-                keeping.start_soon(self.desk.keep, self._start_keeping)
-                async with trio.open_nursery() as serving:
-                    await serving.start(self.doors.serve, self.open_at)
-                    task_status.started()
-                    await stop.wait()
-                    self.doors.finish()
-                    serving.cancel_scope.deadline = trio.current_time() + self.settings.stop_timeout
-                keeping.cancel_scope.cancel()
-            committing.cancel_scope.cancel()
+        async with trio.open_nursery() as keeping:
+            keeping.start_soon(self.desk.keep, self._start_keeping)
+            async with trio.open_nursery() as serving:
+                await serving.start(self.doors.serve, self.open_at)
+                task_status.started()
+                await stop.wait()
+                self.doors.finish()
+                serving.cancel_scope.deadline = trio.current_time() + self.settings.stop_timeout
+            keeping.cancel_scope.cancel()
 
     def _start_keeping(self, store: Store, nursery: trio.Nursery) -> None:
         nursery.start_soon(keep_index, store)
@@ -149,13 +146,14 @@ def opened(
         _listening(settings, access, handed) as listeners,
         _directory(settings.store) as files,
         closing(KeyMemory()) as memory,
+        closing(DiskThreads()) as threads,
     ):
         measures = {**hardening.measures(), **memory.measures()}
         places = KeyPlaces(settings.key_file, credentials)
         keys = keyring.load_or_create(files, places, random, hold=memory.hold, now=clock())
         parts = Parts(
             files=files,
-            commit=GroupCommit(files),
+            commit=GroupCommit(files, run_blocking=threads.run, each=threads.each),
             locksmith=Locksmith(places, random),
             memory=memory,
             random=random,
@@ -167,7 +165,6 @@ def opened(
             _open(desk, keys, settings)
         yield Daemon(
             settings=settings,
-            commit=parts.commit,
             doors=Doors(access, limits(settings, hardening)),
             open_at=tuple(_door(each, desk) for each in listeners),
             clock=clock,

@@ -24,6 +24,7 @@ from disk_scene import (
     run_in_order,
     scene,
     staged,
+    start_together,
     started,
     tell,
 )
@@ -250,8 +251,9 @@ class Run:
                 self.disk.on_call = self._fault
                 try:
                     async with trio.open_nursery() as nursery:
-                        for name in self._names:
-                            nursery.start_soon(self._ask, house, name)
+                        start_together(
+                            nursery, house, *((self._ask, house, name) for name in self._names)
+                        )
                 finally:
                     self._see_the_disk()
                 if self._look is not None:

@@ -121,13 +121,10 @@ class DeskHouse:
 
     @asynccontextmanager
     async def running(self):
-        async with trio.open_nursery() as committing:
-            committing.start_soon(self.commit.run)
-            async with trio.open_nursery() as keeping:
-                keeping.start_soon(self.desk.keep, self._start_keeping)
-                yield self
-                keeping.cancel_scope.cancel()
-            committing.cancel_scope.cancel()
+        async with trio.open_nursery() as keeping:
+            keeping.start_soon(self.desk.keep, self._start_keeping)
+            yield self
+            keeping.cancel_scope.cancel()
 
     def _start_keeping(self, store, nursery):
         nursery.start_soon(keep_index, store)

@@ -78,6 +78,19 @@ def run_in_order(live) -> None:
         trio.run(live)
 
 
+async def a_moment_later(sync_fn):
+    """Blocking calls without a thread, when all who came at once have come."""
+    await trio.lowlevel.checkpoint()
+    return sync_fn()
+
+
+def start_together(nursery, house, *tasks) -> None:
+    """While the disk is busy with nothing, so that what they change goes to it together."""
+    nursery.start_soon(house.commit.carry_out, [[]], lambda _: None)
+    for task in tasks:
+        nursery.start_soon(*task)
+
+
 @contextmanager
 def started(disk, build=RIGHT, *, random=None, now=NOW, at_once=False) -> Iterator[House]:
     """A daemon with its keys over a disk, from the lock on, as ``daemon.opened`` does it.
@@ -91,7 +104,9 @@ def started(disk, build=RIGHT, *, random=None, now=NOW, at_once=False) -> Iterat
     with patch.object(fcntl, "flock", lambda _fd, _how: None), files.locked():
         places = build.places(KEY_FILE, calls=calls)
         keys = build.keys(files, places, random) or _unlocked(files)
-        commit = CommitAtOnce(files) if at_once else build.commit(files, run_blocking=on_the_loop)
+        commit = (
+            CommitAtOnce(files) if at_once else build.commit(files, run_blocking=a_moment_later)
+        )
         locksmith = Locksmith(
             places, random, run_blocking=on_the_loop, clock=lambda: now, new_argon2id=cheap
         )

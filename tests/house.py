@@ -72,13 +72,10 @@ class House:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """The house while it carries out changes, which it does until the block ends."""
-        async with trio.open_nursery() as nursery:
-            self.store.prepare()
-            nursery.start_soon(self.commit.run)
-            await build_index(self.store)
-            yield self
-            nursery.cancel_scope.cancel()
+        """The house as it is after a start."""
+        self.store.prepare()
+        await build_index(self.store)
+        yield self
 
     async def _change_keys(self, change: KeyChange) -> None:
         # As a desk does it; one that can be sealed is in desk_house.py.

@@ -11,13 +11,14 @@ from functools import partial
 from typing import Final
 from unittest.mock import patch
 
+import trio
 from disk_scene import Build
 
 from cubbyd.core.token import is_accessor
 from cubbyd.crypto.opener import KeySource
 from cubbyd.store import files, keyring
 from cubbyd.store.batch import Unlink
-from cubbyd.store.commit import GroupCommit, _Queued
+from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.policy_record import is_file_name
@@ -160,8 +161,7 @@ class ForgetsTheWay(DiskFiles):
 
 class AnswersBeforeCommit(GroupCommit):
     async def _durable(self, job):
-        self._queue.append(_Queued(job))
-        self._wake.set()
+        trio.lowlevel.spawn_system_task(super()._durable, job)
 
 
 class KeysBeforeTheirRing(GroupCommit):
@@ -173,6 +173,7 @@ class KeysBeforeTheirRing(GroupCommit):
             await super().carry_out(phases, on_durable)
             return
         on_durable(0)
+        await trio.lowlevel.checkpoint()
         await super().carry_out(phases, lambda _: None)
 
 

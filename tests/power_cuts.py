@@ -14,8 +14,18 @@ from typing import Final, Self
 
 import trio
 from disk_operations import ALL, NEW
-from disk_scene import RIGHT, Build, facts, other_random, run_in_order, scene, started
+from disk_scene import (
+    RIGHT,
+    Build,
+    facts,
+    other_random,
+    run_in_order,
+    scene,
+    start_together,
+    started,
+)
 from simulated_disk import SimulatedDisk, Tree
+from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.errors import StartError
 
@@ -128,8 +138,8 @@ def run(disk, names: Collection[str], build: Build, answers: dict[str, object]) 
         with started(disk, build, random=other_random()) as house:
             async with house.running(), trio.open_nursery() as nursery:
                 answers["start"] = None
-                for name in names:
-                    nursery.start_soon(one, house, name)
+                start_together(nursery, house, *((one, house, name) for name in names))
+                await wait_all_tasks_blocked()  # one that is made wrong may do something yet
 
     run_in_order(live)
 

@@ -51,10 +51,9 @@ class StoreHouse:
         return entry.accessor in self.files.names()
 
 
-async def restarted(house, nursery):
+async def restarted(house):
     """Another daemon on the same files, with all of them looked at."""
     again = StoreHouse(house.files)
-    nursery.start_soon(again.group.run)
     again.store.prepare()
     await build_index(again.store)
     return again

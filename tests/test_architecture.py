@@ -53,6 +53,7 @@ ONLY_DOORS = {
         "client.async_client",
         "server",
         "store.commit",
+        "store.disk_threads",
         "reaper",
         "resealer",
         "desk",

@@ -52,7 +52,6 @@ class Doors:
 def a_daemon(*, would_forget):
     return daemon.Daemon(
         settings=replace(SETTINGS, idle_exit=90.0),
-        commit=None,
         doors=Doors(),
         open_at=(),
         clock=lambda: 0.0,

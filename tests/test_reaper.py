@@ -44,15 +44,12 @@ async def wall(autojump_clock):
 
 @asynccontextmanager
 async def reaping(house, wall):
-    """A store with its reaper, who ends before what carries out changes does."""
-    async with trio.open_nursery() as outer:
-        outer.start_soon(house.group.run)
-        async with trio.open_nursery() as inner:
-            inner.start_soon(reap, house.store, wall)
-            await wait_all_tasks_blocked()
-            yield house
-            inner.cancel_scope.cancel()
-        outer.cancel_scope.cancel()
+    """A store with its reaper."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reap, house.store, wall)
+        await wait_all_tasks_blocked()
+        yield house
+        nursery.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -84,10 +81,9 @@ async def test_no_sooner(house, autojump_clock):
 
 
 @pytest.fixture
-async def before(nursery):
+async def before():
     """A daemon that will have gone, with one dead token, its child, and one that lives."""
     before = StoreHouse()
-    nursery.start_soon(before.group.run)
     await before.put(1, expires_at=EPOCH - 1)
     await before.put(2, parent=accessor(1))
     await before.put(3, expires_at=EPOCH + 100)

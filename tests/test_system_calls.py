@@ -101,12 +101,9 @@ async def life(directory, tokens):
     counted = {}
     calls.taken()
     with files.locked():
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(house.commit.run)
-            for name, act in SCENARIO.items():
-                await act(house, tokens)
-                counted[name] = calls.taken()
-            nursery.cancel_scope.cancel()
+        for name, act in SCENARIO.items():
+            await act(house, tokens)
+            counted[name] = calls.taken()
     files.close()
     return counted
 

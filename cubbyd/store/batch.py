@@ -1,13 +1,17 @@
 """Many changes, one directory sync: what group commit does to the disk, without its loop."""
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import partial
+from typing import Protocol, TypeAlias, TypeVar
 
 from cubbyd.errors import BusyError, IntegrityError, RefusedError, StorageFullError, StoreError
 from cubbyd.store.files import Files
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,33 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BUSY = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
-def apply(files: Files, jobs: Sequence[Job]) -> list[RefusedError | None]:
+class Each(Protocol):
+    """How the same is done to several things: in turn, or at once."""
+
+    def __call__(self, work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+        """What comes of each, in their order."""
+        ...
+
+
+def one_by_one(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+    """In turn."""
+    return [work(item) for item in items]
+
+
+def apply(
+    files: Files, jobs: Sequence[Job], *, each: Each = one_by_one
+) -> list[RefusedError | None]:
     """Carry the jobs out; for each what refused it, or None once it is durable.
+
+    Args:
+        files: The directory.
+        jobs: What to change, in this order.
+        each: How the files are staged, each of which waits for the disk.
 
     Raises:
         StoreError: The directory could not be synced, so nobody knows what is on disk.
     """
-    staged = [_stage(files, job) for job in jobs]
+    staged = each(partial(_stage, files), jobs)
     results: list[RefusedError | None] = []
     was_touched = False
     for job, writes in zip(jobs, staged, strict=True):

@@ -1,18 +1,21 @@
-"""Group commit: one task carries changes out, all that queued up while it was last busy at once.
+"""Group commit: what comes while the disk is busy is carried out together, next.
+
+There is no task of its own. Whoever finds the disk idle carries out its own change at once; those
+who come meanwhile queue up, and the first of them carries out all that queued. So a single client
+waits for the disk and for nobody else.
 
 Whoever reads a record that has a change in flight would see what a crash can still take back; so
 names in flight are known here, and readers wait for them to settle.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
 import trio
 
 from cubbyd.errors import RefusedError, StoreError
-from cubbyd.store.batch import Job, apply
+from cubbyd.store.batch import Each, Job, apply, one_by_one
 from cubbyd.store.files import Files
 
 
@@ -48,53 +51,58 @@ async def in_thread(sync_fn: Callable[[], T], /) -> T:
     return await trio.to_thread.run_sync(sync_fn)
 
 
-@dataclass(slots=True)
 class _Queued:
-    job: Job
-    done: trio.Event = field(default_factory=trio.Event)
-    error: RefusedError | StoreError | None = None
+    """A job that waits for the disk, and whoever waits for the job."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.is_done = False
+        self._error: RefusedError | StoreError | None = None
+        self._task = trio.lowlevel.current_task()
+
+    async def turn(self) -> None:
+        """Return when it is done, or is the first of those that wait for an idle disk."""
+        # Cancellation drops the answer, never half a change.
+        await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
+
+    def call(self) -> None:
+        """End the waiting."""
+        trio.lowlevel.reschedule(self._task)
 
     def finish(self, error: RefusedError | StoreError | None) -> None:
-        self.error = error
-        self.done.set()
+        """It was carried out, or this is why not."""
+        self._error = error
+        self.is_done = True
+
+    def check(self) -> None:
+        """Raise what refused it."""
+        if self._error is not None:
+            raise self._error
 
 
 class GroupCommit:
-    """The queue of changes and the one task that carries them out."""
+    """The queue of changes, and the names that are in flight."""
 
-    def __init__(self, files: Files, *, run_blocking: RunBlocking = in_thread) -> None:
-        self._files = files
+    def __init__(
+        self, files: Files, *, run_blocking: RunBlocking = in_thread, each: Each = one_by_one
+    ) -> None:
+        """``each`` may stage several files at once."""
         self._run_blocking = run_blocking
+        self._apply = partial(apply, files, each=each)
         self._queue: list[_Queued] = []
-        self._wake = trio.Event()
+        self._is_busy = False
+        self._has_failed = False
         self._in_flight: dict[str, trio.Event] = {}
-        self._has_ended = False
-
-    async def run(self) -> None:
-        """Carry out what is queued, for ever. Cancel it only when nobody can queue any more.
-
-        Raises:
-            StoreError: The directory could not be synced; nothing may be answered from here on.
-        """
-        batch: list[_Queued] = []
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake = trio.Event()
-                batch, self._queue = self._queue, []
-                jobs = [queued.job for queued in batch]
-                results = await self._run_blocking(partial(apply, self._files, jobs))
-                for queued, result in zip(batch, results, strict=True):
-                    queued.finish(result)
-                batch = []
-        finally:
-            # Whoever waits is shielded: nobody may be left waiting for what no one will do.
-            self._has_ended = True
-            for queued in batch + self._queue:
-                queued.finish(_ended())
 
     def check_settled(self, name: str) -> None:
-        """Raise InFlightError where a name has a change in flight."""
+        """Look whether what is seen of a name is what the disk has.
+
+        Raises:
+            InFlightError: A change of it is in flight.
+            StoreError: Nobody knows what is on disk.
+        """
+        if self._has_failed:
+            raise _lost()
         settled = self._in_flight.get(name)
         if settled is not None:
             raise InFlightError(settled)
@@ -126,26 +134,49 @@ class GroupCommit:
         settled = trio.Event()
         self._in_flight.update(dict.fromkeys(names, settled))
         try:
-            # Cancellation drops the answer, never half a change.
-            with trio.CancelScope(shield=True):
-                for number, job in enumerate(phases):
-                    await self._durable(job)
-                    on_durable(number)
+            for number, job in enumerate(phases):
+                await self._durable(job)
+                on_durable(number)
         finally:
             for name in names:
                 del self._in_flight[name]
             settled.set()
 
     async def _durable(self, job: Job) -> None:
-        if self._has_ended:
-            raise _ended()
-        queued = _Queued(job)
-        self._queue.append(queued)
-        self._wake.set()
-        await queued.done.wait()
-        if queued.error is not None:
-            raise queued.error
+        mine = _Queued(job)
+        self._queue.append(mine)
+        if self._is_busy:
+            await mine.turn()
+        if not mine.is_done:
+            await self._carry_out_queue(mine)
+        mine.check()
+
+    async def _carry_out_queue(self, mine: _Queued) -> None:
+        """All that has queued up, with ``mine`` among it; who came meanwhile is called to do so."""
+        self._is_busy = True
+        batch, self._queue = self._queue, []
+        results: Sequence[RefusedError | StoreError | None] = [_lost()] * len(batch)
+        try:
+            if not self._has_failed:
+                with trio.CancelScope(shield=True):
+                    work = partial(self._apply, [queued.job for queued in batch])
+                    results = await self._run_blocking(work)
+        except StoreError:
+            self._has_failed = True
+            raise
+        except Exception as error:
+            # Of a bug in there, or a thread that cannot be had, the disk tells as little.
+            self._has_failed = True
+            raise StoreError(f"changes could not be carried out: {type(error).__name__}") from error
+        finally:
+            for queued, result in zip(batch, results, strict=True):
+                queued.finish(result)
+                if queued is not mine:
+                    queued.call()
+            self._is_busy = bool(self._queue)
+            if self._queue:
+                self._queue[0].call()
 
 
-def _ended() -> StoreError:
+def _lost() -> StoreError:
     return StoreError("changes are no longer carried out")

@@ -54,10 +54,9 @@ class Deaf(GroupCommit):
         pass
 
     async def carry_out(self, phases, on_durable):
-        with trio.CancelScope(shield=True):
-            for number, job in enumerate(phases):
-                await self._durable(job)
-                on_durable(number)
+        for number, job in enumerate(phases):
+            await self._durable(job)
+            on_durable(number)
 
 
 class Impatient(GroupCommit):
@@ -65,6 +64,7 @@ class Impatient(GroupCommit):
 
     async def carry_out(self, phases, on_durable):
         for number, job in enumerate(phases):
+            await trio.lowlevel.checkpoint()
             await self._durable(job)
             on_durable(number)
 

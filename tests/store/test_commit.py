@@ -55,15 +55,12 @@ def disk():
 
 
 @pytest.fixture
-async def commit(files, disk, nursery):
-    commit = GroupCommit(files, run_blocking=disk.run)
-    nursery.start_soon(commit.run)
-    return commit
+async def commit(files, disk):
+    return GroupCommit(files, run_blocking=disk.run)
 
 
-async def test_a_change_is_durable_when_the_call_returns(files, nursery):
+async def test_a_change_is_durable_when_the_call_returns(files):
     commit = GroupCommit(files, run_blocking=on_the_loop)
-    nursery.start_soon(commit.run)
 
     await commit.carry_out([[Write("a", b"1")]], nothing)
 
@@ -205,7 +202,6 @@ async def disk_turns(disk, number):
 async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
     files = FaultyFiles(MemoryFiles(), fails_at=4, errno=ENOSPC)
     commit = GroupCommit(files, run_blocking=disk.run)
-    nursery.start_soon(commit.run)
     durable = []
 
     async def refused():
@@ -225,10 +221,9 @@ async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
         commit.check_settled(name)
 
 
-async def test_a_refusal_is_over_when_the_disk_takes_changes_again(nursery):
+async def test_a_refusal_is_over_when_the_disk_takes_changes_again():
     files = FaultyFiles(MemoryFiles(), fails_at=1, errno=ENOSPC)
     commit = GroupCommit(files, run_blocking=on_the_loop)
-    nursery.start_soon(commit.run)
 
     with pytest.raises(StorageFullError):
         await commit.carry_out([[Write("a", b"1")]], nothing)
@@ -239,7 +234,7 @@ async def test_a_refusal_is_over_when_the_disk_takes_changes_again(nursery):
 
 async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
     """Those in the batch, and those who queued up behind it."""
-    commit = GroupCommit(FaultyFiles(MemoryFiles(), fails_at=3), run_blocking=disk.run)
+    commit = GroupCommit(FaultyFiles(MemoryFiles(), fails_at=8), run_blocking=disk.run)
     stopped = []
 
     async def change(name):
@@ -247,45 +242,51 @@ async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
             await commit.carry_out([[Write(name, b"1")]], nothing)
         stopped.append(name)
 
-    with trio.fail_after(5), pytest.RaisesGroup(pytest.RaisesExc(StoreError, match="synced")):
+    with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(commit.run)
-            nursery.start_soon(change, "in the batch")
+            nursery.start_soon(commit.carry_out, [[Write("before", b"1")]], nothing)
             await wait_all_tasks_blocked()
+            for name in ("in the batch", "with it"):
+                nursery.start_soon(change, name)
+            await disk.turn()
             nursery.start_soon(change, "behind it")
             await disk.turn()
 
-    assert sorted(stopped) == ["behind it", "in the batch"]
+    assert sorted(stopped) == ["behind it", "in the batch", "with it"]
 
 
 @pytest.mark.parametrize("bug", [RuntimeError, OSError])
-async def test_nobody_waits_for_a_task_that_has_ended(bug):
-    """A bug, or a thread that cannot be had: callers are shielded, and must not wait for ever."""
+async def test_after_a_bug_nothing_is_believed_any_more(bug):
+    """Or a thread that cannot be had. Who waits is shielded, and must not wait for ever."""
+    files = MemoryFiles()
+    goes = trio.Event()
 
     async def broken(_sync_fn):
+        await goes.wait()
         raise bug
 
-    commit = GroupCommit(MemoryFiles(), run_blocking=broken)
+    commit = GroupCommit(files, run_blocking=broken)
 
-    async def change():
-        with pytest.raises(StoreError, match="no longer carried out"):
-            await commit.carry_out([[Write("a", b"1")]], nothing)
+    async def change(name, words):
+        with pytest.raises(StoreError, match=words):
+            await commit.carry_out([[Write(name, b"1")]], nothing)
 
-    with trio.fail_after(5), pytest.RaisesGroup(bug):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(commit.run)
-            nursery.start_soon(change)
     with trio.fail_after(5):
-        await change()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(change, "a", f"could not be carried out: {bug.__name__}")
+            await wait_all_tasks_blocked()
+            nursery.start_soon(change, "b", "no longer carried out")
+            nursery.start_soon(change, "c", "no longer carried out")
+            await wait_all_tasks_blocked()
+            goes.set()
+        await change("d", "no longer carried out")
+    assert files.files == {}
 
 
 async def test_on_a_disk_a_thread_does_the_work(files):
     """The default; here with a directory that needs none."""
     commit = GroupCommit(files)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(commit.run)
-        await commit.carry_out([[Write("a", b"1")]], nothing)
-        nursery.cancel_scope.cancel()
+    await commit.carry_out([[Write("a", b"1")]], nothing)
 
     assert files.files == {"a": b"1"}
 

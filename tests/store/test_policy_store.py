@@ -4,6 +4,7 @@ import logging
 from errno import EIO
 
 import pytest
+import trio
 from fakes import EPOCH, MemoryFiles, counting_random
 from fakes_disk import FaultyFiles
 from store_house import KEYS, StoreHouse
@@ -25,9 +26,8 @@ def policy(name="a", *, text="{}", version=1):
 
 
 @pytest.fixture
-def house(nursery):
+def house():
     house = StoreHouse()
-    nursery.start_soon(house.group.run)
     house.store.prepare()
     return house
 
@@ -84,7 +84,12 @@ async def test_each_change_has_a_version_of_its_own(house):
 
 async def test_while_one_is_on_its_way_no_policy_is_to_be_read(nursery, autojump_clock):
     """A request that is decided now must be decided by what it says, and that may yet fail."""
-    house = StoreHouse()
+
+    async def slowly(sync_fn):
+        await trio.sleep(1)
+        return sync_fn()
+
+    house = StoreHouse(run_blocking=slowly)
     nursery.start_soon(house.store.commit, [[PutPolicy(policy=policy("a"))]])
     await wait_all_tasks_blocked()
 
@@ -96,15 +101,13 @@ async def test_while_one_is_on_its_way_no_policy_is_to_be_read(nursery, autojump
         with pytest.raises(InFlightError):
             look()
 
-    nursery.start_soon(house.group.run)
-    await wait_all_tasks_blocked()
+    await trio.sleep(1)
     assert house.store.policy_names() == ["a"]
 
 
-async def test_one_that_the_disk_refuses_is_not_there(nursery):
+async def test_one_that_the_disk_refuses_is_not_there():
     files = FaultyFiles(MemoryFiles(), fails_at=1, errno=28)
     house = StoreHouse(files)
-    nursery.start_soon(house.group.run)
 
     with pytest.raises(StorageFullError):
         await house.store.commit([[PutPolicy(policy=policy("a"))]])
@@ -176,10 +179,9 @@ def test_one_that_names_another_policy_is_neither():
     assert store.policy("b") is None
 
 
-async def test_removing_a_damaged_one_is_the_way_out(nursery):
+async def test_removing_a_damaged_one_is_the_way_out():
     """At once, and not after the next start."""
     house = StoreHouse(damaged("hit"))
-    nursery.start_soon(house.group.run)
     house.store.prepare()
 
     await house.store.commit([[RemovePolicy(name="hit")]])

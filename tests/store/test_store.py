@@ -25,10 +25,8 @@ from cubbyd.store.commit import InFlightError
 
 
 @pytest.fixture
-async def house(nursery):
-    house = StoreHouse()
-    nursery.start_soon(house.group.run)
-    return house
+async def house():
+    return StoreHouse()
 
 
 def due(house, now=EPOCH):
@@ -45,11 +43,11 @@ async def test_what_was_committed_is_there(house):
     assert house.files.names() == [name]
 
 
-async def test_what_was_committed_is_there_after_a_restart(house, nursery):
+async def test_what_was_committed_is_there_after_a_restart(house):
     token, name = house.mint()
     entry = await house.put(name, token=token, contents=b"secret")
 
-    again = await restarted(house, nursery)
+    again = await restarted(house)
 
     found = again.store.record(name)
     assert (found.entry, found.open(token)) == (entry, b"secret")
@@ -128,9 +126,8 @@ async def test_what_cannot_be_read_is_never_overwritten(house):
     assert house.files.files == {entry.accessor: b"damaged"}
 
 
-async def test_a_refused_change_leaves_everything_as_it_was(nursery):
+async def test_a_refused_change_leaves_everything_as_it_was():
     house = StoreHouse(FaultyFiles(MemoryFiles(), fails_at=4, errno=ENOSPC))
-    nursery.start_soon(house.group.run)
     entry = await house.put(1, num_uses=3)
     before = dict(house.files.inner.files)
 
@@ -141,11 +138,10 @@ async def test_a_refused_change_leaves_everything_as_it_was(nursery):
     assert house.store.record(entry.accessor).entry == entry
 
 
-async def test_a_change_that_stopped_half_way_is_known_for_what_is_on_the_disk(nursery):
+async def test_a_change_that_stopped_half_way_is_known_for_what_is_on_the_disk():
     """The deadline that the file has now is the one that counts, whoever was refused."""
     files = FaultyFiles(MemoryFiles(), errno=EIO)
     house = StoreHouse(files)
-    nursery.start_soon(house.group.run)
     entry = await house.put(1, expires_at=EPOCH + 10)
     files.fails_at = len(files.calls) + 4  # two are staged, one is published
 
@@ -158,7 +154,7 @@ async def test_a_change_that_stopped_half_way_is_known_for_what_is_on_the_disk(n
     assert due(house, EPOCH + 100) == {entry.accessor}
 
 
-async def test_a_record_that_is_being_changed_is_waited_for(nursery):
+async def test_a_record_that_is_being_changed_is_waited_for():
     seen = []
 
     async def looking(sync_fn):
@@ -168,7 +164,6 @@ async def test_a_record_that_is_being_changed_is_waited_for(nursery):
         return sync_fn()
 
     house = StoreHouse(run_blocking=looking)
-    nursery.start_soon(house.group.run)
     entry = await house.put(1)
 
     assert seen == [None]
@@ -178,7 +173,7 @@ async def test_a_record_that_is_being_changed_is_waited_for(nursery):
 # Quotas and lists
 
 
-async def test_live_tokens_are_counted_by_who_had_them_made(house, nursery):
+async def test_live_tokens_are_counted_by_who_had_them_made(house):
     other = replace(CREATOR, uid=2000)
     first = await house.put(1)
     await house.put(2, creator=other)
@@ -188,7 +183,7 @@ async def test_live_tokens_are_counted_by_who_had_them_made(house, nursery):
     assert [house.store.tokens_of(uid) for uid in (1000, 2000, 3000)] == [1, 2, 0]
     await house.remove(first)
     assert house.store.tokens_of(1000) == 0
-    again = await restarted(house, nursery)
+    again = await restarted(house)
     assert [again.store.tokens_of(uid) for uid in (1000, 2000, 3000)] == [0, 2, 0]
 
 
@@ -213,14 +208,14 @@ async def test_the_sweep_takes_what_was_half_written_and_nothing_else(house):
     assert sorted(house.files.names()) == [entry.accessor, "keyring"]
 
 
-async def test_damaged_files_are_named_and_left_and_stop_nobody(house, nursery, caplog):
+async def test_damaged_files_are_named_and_left_and_stop_nobody(house, caplog):
     entry = await house.put(1)
     house.files.files[accessor(2)] = b"damaged"
     house.files.files[accessor(3)] = house.files.files[entry.accessor][:-1]
     before = dict(house.files.files)
 
     with caplog.at_level(logging.ERROR):
-        again = await restarted(house, nursery)
+        again = await restarted(house)
 
     assert list(again.store.living(0)) == [entry.accessor]
     assert house.files.files == before
@@ -229,10 +224,10 @@ async def test_damaged_files_are_named_and_left_and_stop_nobody(house, nursery, 
     assert "2 token file(s) do not open" in caplog.text
 
 
-async def test_other_names_in_the_directory_are_none_of_its_business(house, nursery, caplog):
+async def test_other_names_in_the_directory_are_none_of_its_business(house, caplog):
     house.files.files.update({"keyring": b"keys", "lock": b"", "README": b"hello"})
 
-    again = await restarted(house, nursery)
+    again = await restarted(house)
 
     assert list(again.store.living(0)) == []
     assert caplog.text == ""
@@ -273,23 +268,23 @@ async def test_children_are_due_when_their_parent_goes(house):
     assert house.store.next_deadline() < EPOCH
 
 
-async def test_children_of_a_stub_are_not_due(house, nursery):
+async def test_children_of_a_stub_are_not_due(house):
     parent = await house.put(1)
     await house.put(2, parent=parent.accessor)
 
     await house.change(parent, type=TokenType.STUB, policies=())
 
     assert due(house) == set()
-    assert due(await restarted(house, nursery)) == set()
+    assert due(await restarted(house)) == set()
 
 
-async def test_orphans_of_an_absent_parent_are_due_after_a_start(house, nursery):
+async def test_orphans_of_an_absent_parent_are_due_after_a_start(house):
     parent = await house.put(1)
     child = await house.put(2, parent=parent.accessor)
     grandchild = await house.put(3, parent=child.accessor)
     del house.files.files[parent.accessor]
 
-    again = await restarted(house, nursery)
+    again = await restarted(house)
 
     assert due(again) == {child.accessor}
     await again.remove(child)
@@ -297,23 +292,23 @@ async def test_orphans_of_an_absent_parent_are_due_after_a_start(house, nursery)
 
 
 @pytest.mark.parametrize("damage", [b"", b"damaged"])
-async def test_children_of_a_parent_that_cannot_be_read_are_not_due(house, nursery, damage):
+async def test_children_of_a_parent_that_cannot_be_read_are_not_due(house, damage):
     parent = await house.put(1)
     await house.put(2, parent=parent.accessor)
     house.files.files[parent.accessor] = damage
 
-    again = await restarted(house, nursery)
+    again = await restarted(house)
 
     assert due(again) == set()
 
 
-async def test_nor_when_such_a_child_is_written_later(house, nursery):
+async def test_nor_when_such_a_child_is_written_later(house):
     """The parent could not be read at the start, and so is not in the index: but it is there."""
     parent = await house.put(1)
     child = await house.put(2, parent=parent.accessor, num_uses=5)
     whole = house.files.files[parent.accessor]
     house.files.files[parent.accessor] = b"for a moment unreadable"
-    again = await restarted(house, nursery)
+    again = await restarted(house)
     house.files.files[parent.accessor] = whole
 
     await again.change(child, num_uses=4)
@@ -321,9 +316,9 @@ async def test_nor_when_such_a_child_is_written_later(house, nursery):
     assert due(again) == set()
 
 
-async def test_a_child_that_came_after_its_parent_went_is_due(house, nursery):
+async def test_a_child_that_came_after_its_parent_went_is_due(house):
     """The parent was revoked while its child was on its way to the disk."""
-    again = await restarted(house, nursery)
+    again = await restarted(house)
 
     child = await again.put(2, parent=accessor(1))
 
@@ -335,7 +330,6 @@ async def test_changes_during_the_indexing_are_not_overwritten_by_it(house, nurs
     for name in range(40):
         await house.put(name, expires_at=EPOCH + 100)
     again = StoreHouse(house.files)
-    nursery.start_soon(again.group.run)
     nursery.start_soon(build_index, again.store)
 
     await again.store.commit([[Put(entry=an_entry(39, expires_at=EPOCH + 5))]])
