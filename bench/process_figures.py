@@ -1,5 +1,6 @@
 """What the system says that a process has cost."""
 
+import os
 import re
 import time
 from pathlib import Path
@@ -14,6 +15,14 @@ def cpu_seconds(pid: int) -> float:
     """
     # What clock_getcpuclockid(3) makes of a process's number, which Python does not offer.
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def user_and_system_seconds(pid: int) -> tuple[float, float]:
+    """Likewise, its own and the kernel's on its behalf; in ticks, so for many of them only."""
+    # The name in parentheses may hold blanks; what follows it are numbers.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = (int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:13])
+    return user, system
 
 
 def resident_mib(pid: int) -> dict[str, float]:

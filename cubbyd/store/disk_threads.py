@@ -5,11 +5,12 @@ answer has to find its way back.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from queue import SimpleQueue
+from threading import Thread
 from typing import Final, TypeVar
 
 import trio
+from outcome import Outcome, capture
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -22,37 +23,51 @@ class DiskThreads:
     """A few threads, until ``close``."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
+        self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._threads = [
+            Thread(target=self._go_on, name="disk", daemon=True) for _ in range(THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def run(self, work: Callable[[], T], /) -> T:
         """Run it on a thread, to its end, also when the caller is cancelled."""
         come_back = trio.lowlevel.current_trio_token().run_sync_soon
         task = trio.lowlevel.current_task()
-        running = self._threads.submit(work)
-        running.add_done_callback(lambda _: come_back(trio.lowlevel.reschedule, task))
-        await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
-        return running.result()
+        self._work.put(lambda: come_back(trio.lowlevel.reschedule, task, capture(work)))
+        result: T = await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
+        return result
 
     def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """What ``work`` makes of each item, several at once; for who is on one of the threads."""
-        results: dict[int, R] = {}
         waiting = list(enumerate(items))
+        results: dict[int, Outcome[R]] = {}
+        ended: SimpleQueue[None] = SimpleQueue()
 
-        def share(_: object = None) -> None:
-            while True:
+        def share() -> None:
+            while waiting:
                 try:
                     number, item = waiting.pop()
-                except IndexError:
-                    return
-                results[number] = work(item)
+                except IndexError:  # another thread was quicker
+                    break
+                results[number] = capture(work, item)
+            ended.put(None)
 
-        others = self._threads.map(share, repeat(None, min(len(items), THREADS) - 1))
-        try:
-            share()
-        finally:
-            list(others)  # waits, and raises what they raised
-        return [results[number] for number in range(len(items))]
+        helping = range(1, min(len(items), THREADS))
+        for _ in helping:
+            self._work.put(share)
+        share()
+        for _ in (0, *helping):
+            ended.get()
+        return [results[number].unwrap() for number in range(len(items))]
 
     def close(self) -> None:
         """Wait for what is under way, and end the threads."""
-        self._threads.shutdown()
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _go_on(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()

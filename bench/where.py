@@ -1,0 +1,112 @@
+"""Where the daemon's time goes at one kind of work: ``python bench/where.py read``.
+
+The CPU time of a request is measured with nobody watching; how much of it the kernel has spent is
+what the kernel says. The rest is shared out as py-spy's samples fall (``pip install py-spy``), of
+threads that run Python at that moment: each counts for the innermost function that belongs to a
+part, and what C code does for who called it. So the parts add up.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from crew import Crew, Shift
+from peers.cubbyd import Cubbyd, cubbyd
+from process_figures import cpu_seconds, user_and_system_seconds
+from workloads import WORKLOADS
+
+PARTS = (
+    (
+        "around the disk's calls",
+        (
+            "store/files.py",
+            "store/batch.py",
+            "store/disk_threads.py",
+            "concurrent/",
+            "threading.py",
+        ),
+    ),
+    ("trio: tasks, timeouts, cancellation", ("(trio/", "(outcome/")),
+    ("libsodium and BLAKE2b", ("cubbyd/crypto/", "nacl/")),
+    ("CBOR, frames, HTTP", ("cubbyd/codec.py", "cubbyd/wire/", "cubbyd/server/http/", "h11/")),
+    ("the session: order, deadlines", ("cubbyd/server/", "cubbyd/daemon.py")),
+    ("deciding: permission, rules, the answer", ("cubbyd/logical/", "cubbyd/core/")),
+    ("messages and secrets", ("cubbyd/messages.py", "cubbyd/secret.py")),
+    ("the store: cache, index, records", ("cubbyd/store/", "cubbyd/desk.py")),
+)
+"""By what a sample's line holds; the first that fits."""
+KERNEL = "the kernel: sockets, events, disk"
+REST = "Python's library and what is left"
+
+
+def main() -> None:
+    """Measure, watch, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", choices=WORKLOADS)
+    parser.add_argument("--clients", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()))
+    options = parser.parse_args()
+    with Crew(options.clients) as crew, cubbyd(options.dir, options.clients, 0) as daemon:
+        tasks = [daemon.task(options.work, number) for number in range(options.clients)]
+        with crew.on(tasks) as shift:
+            shift.spend(0.5)
+            before = user_and_system_seconds(daemon.pid)
+            made = shift.spend(options.seconds, partial(cpu_seconds, daemon.pid))
+            after = user_and_system_seconds(daemon.pid)
+            samples = _watched(shift, daemon, options.seconds)
+    user, system = (then - first for first, then in zip(before, after, strict=True))
+    lines = table(made.server_cpu, system / (user + system), parts_of(samples))
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _watched(shift: Shift, daemon: Cubbyd, seconds: float) -> list[str]:
+    with tempfile.NamedTemporaryFile("r") as found:
+        words = ["py-spy", "record", "--gil", "-r", "500", "-f", "raw", "-o", found.name]
+        with subprocess.Popen([*words, "-d", f"{seconds:.0f}", "-p", str(daemon.pid)]) as watcher:
+            shift.spend(seconds + 1)
+            watcher.wait()
+        return found.read().splitlines()
+
+
+def parts_of(samples: Iterable[str]) -> Counter[str]:
+    """How many samples fell on each part, of py-spy's raw lines."""
+    counted: Counter[str] = Counter()
+    for line in samples:
+        stack, _, times = line.rpartition(" ")
+        counted[_part(stack.split(";"))] += int(times)
+    return counted
+
+
+def _part(frames: list[str]) -> str:
+    for frame in reversed(frames):
+        for name, marks in PARTS:
+            if any(mark in frame for mark in marks):
+                return name
+    return REST
+
+
+def table(cpu: float, kernel: float, counted: Counter[str]) -> Iterator[str]:
+    """The parts of a request's CPU seconds, the largest first, and their sum.
+
+    Args:
+        cpu: Of a request.
+        kernel: The kernel's share of it.
+        counted: By part, the samples of the rest.
+    """
+    shares = {part: (1 - kernel) * times / counted.total() for part, times in counted.items()}
+    shares[KERNEL] = kernel
+    yield "| part | share | of a request |"
+    yield "|---|---:|---:|"
+    for part, share in sorted(shares.items(), key=lambda each: -each[1]):
+        yield f"| {part} | {share:.1%} | {share * cpu * 1e6:.0f} µs |"
+    yield f"| **all** | **100%** | **{cpu * 1e6:.0f} µs** |"
+
+
+if __name__ == "__main__":
+    main()
