@@ -36,6 +36,7 @@ from cubbyd.server.limits import Limits
 from cubbyd.server.peer import Access
 from cubbyd.server.protocol import Connect
 from cubbyd.server.socketfile import SocketFile
+from cubbyd.server.stream import SocketStream
 from cubbyd.server.unix import Door, Doors, Listener
 from cubbyd.settings import Settings
 from cubbyd.store import keyring
@@ -309,7 +310,7 @@ def _door(opening: _Open, desk: Desk) -> Door:
 
 
 async def _serve(
-    desk: Desk, connect: Connect, stream: trio.SocketStream, peer: Peer, limits: Limits
+    desk: Desk, connect: Connect, stream: SocketStream, peer: Peer, limits: Limits
 ) -> None:
     await session.serve(stream, peer, answer=desk.answer, limits=limits, connect=connect)
 

@@ -208,3 +208,62 @@ def test_a_callers_value_outside_the_subset_is_refused_unquoted(value, place):
 @given(maps)
 def test_what_a_caller_may_send_the_daemon_can_read(data):
     assert repr(codec.decode(codec.encode_foreign(data))) == repr(data)
+
+
+def by_the_walk(payload):
+    codec.check(payload)
+    return codec.decode_own(payload)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.text("aZ0") | st.just(b"A"),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text("ab", max_size=2) | st.just(b"A") | st.integers(0, 2), inner)
+    ),
+)
+
+
+@st.composite
+def almost_plain(draw):
+    """What the quick way is for, some of it damaged by bytes that it does not send away."""
+    payload = bytearray(cbor2.dumps(draw(plain)))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(payload)))
+        end = at + draw(st.integers(0, 2))
+        payload[at:end] = draw(st.binary(max_size=3).map(lambda few: few.translate(PLAIN)))
+    return bytes(payload)
+
+
+PLAIN = bytes(each if each < 0xC0 else 0xF4 + each % 3 for each in range(256))
+
+
+def reason(reader, payload):
+    """The value, exactly, or the words of the refusal."""
+    try:
+        return repr(reader(payload))
+    except MalformedFrameError as error:
+        return str(error)
+
+
+@given(almost_plain() | almost_cbor | damaged() | st.binary(max_size=40))
+@example(bytes.fromhex("a14161f6"))
+@example(bytes.fromhex("a10001"))
+@example(bytes.fromhex("a1a000"))
+@example(bytes.fromhex("a26161016161f4"))
+@example(bytes.fromhex("8100f4"))
+@example(bytes.fromhex("41"))
+@example(bytes.fromhex("8200"))
+@example(bytes.fromhex("5f4100"))
+@example(bytes.fromhex("9b0000000100000000"))
+@example(b"\x81" * 64 + b"\x80")
+@example(b"\x81" * 64 + b"\x00")
+@example(b"\x81" * 63 + b"\x80")
+def test_the_quick_way_and_the_walk_agree_to_the_word(payload):
+    assert reason(codec.decode, payload) == reason(by_the_walk, payload)
+
+
+def test_the_quick_way_and_the_walk_agree_on_all_that_is_short_and_plain():
+    heads = [each for each in range(0xC0) if each & 31 in {0, 1, 2, 24, 28, 31}]
+    for payload in map(bytes, product([*heads, 0xF4, 0xF6], repeat=3)):
+        assert reason(codec.decode, payload) == reason(by_the_walk, payload)

@@ -172,7 +172,7 @@ class Router:
             return outcome.saying(Response(request_id=self._request_id()))
         response = outcome.reply
         if not response.request_id and response.wrap_info is None:
-            response = replace(response, request_id=self._request_id())
+            response = response.identified(self._request_id())
         takes_any = route.fields is None and operation is Operation.WRITE
         if not takes_any and (extra := context.fields.unrecognized(route.fields or ())):
             words = f"Endpoint ignored these unrecognized parameters: [{' '.join(extra)}]"

@@ -5,18 +5,21 @@ when the client ends it, breaks the framing, or lets a deadline pass. Answers to
 the buffer together are sent together, since a send costs as much as a simple request.
 
 One cancel scope lasts for the whole session, and its deadline is moved: while we wait for the
-client, to when it must have done its part, and to never while we work. So a slow disk is charged to
-nobody, and what the daemon does for a request is not cut off by that request's client.
+client, to when it must have done its part, and to never while our work waits. So a slow disk is
+charged to nobody, and what the daemon does for a request is not cut off by that request's client.
+Moving it costs as much as reading a request does; so it stays where it is as long as nothing is
+waited for, since only then could it cut something off.
 
 Ending early needs no code here: who wants a session to finish ends its *reading* side
 (``unix.Doors.finish``). What the client had sent by then is answered, and then comes its end.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Final, Protocol, TypeAlias
+from types import coroutine
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import trio
 
@@ -27,10 +30,12 @@ from cubbyd.server.logs import log, report_bug
 from cubbyd.server.protocol import Connect, Connection, Interim
 from cubbyd.wire.connection import Asked, Misasked, Need, ServerConnection
 
+T = TypeVar("T")
+
 Encode: TypeAlias = Callable[[Response], bytes]
 """Turns a response into the bytes to send, or raises TooLargeError: call it before committing."""
 
-Answer: TypeAlias = Callable[[Request, Encode], Awaitable[bytes]]
+Answer: TypeAlias = Callable[[Request, Encode], Coroutine[Any, Any, bytes]]
 """Carries a request out and returns what ``Encode`` made of the response.
 
 Raises RefusedError for the client and StoreError to stop the daemon; anything else is our bug.
@@ -42,20 +47,23 @@ FLUSH_BYTES: Final = 64 * 1024
 """Answers that wait to be sent together: beyond this a larger send saves nothing."""
 TURN_SECONDS: Final = 0.005
 """How long one client's buffered requests go on before everybody else gets a turn."""
+IDLE_TOLERANCE: Final = 0.01
+"""Of the time that a client may be idle: so much less it has at worst, since its deadline is moved
+only when it lies farther off."""
 LINGER_SECONDS: Final = 5.0
 """For a client that we gave up on to read why, while it may still be sending: as nginx has it."""
 
 
 class Stream(Protocol):
-    """What a session needs of a trio stream."""
+    """What a session needs of a stream: ours, or one of trio's."""
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Some bytes, or none at the end."""
+    def receive_some(self, max_bytes: int) -> Coroutine[Any, Any, bytes]:
+        """Some bytes, or none at the end; always a checkpoint."""
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of it; always a checkpoint."""
+    def send_all(self, data: bytes) -> Coroutine[Any, Any, None]:
+        """Send all of it."""
 
-    async def send_eof(self) -> None:
+    def send_eof(self) -> Coroutine[Any, Any, None]:
         """Send no more."""
 
 
@@ -106,7 +114,9 @@ class _Session:
         owes_rest = False
         # What was received and asked is held by no variable here, nor in what this calls: a secret
         # would stay in memory for as long as the client is idle.
-        while not connection.is_over and await self._receive(deadline):
+        while not connection.is_over and await self._receive(
+            deadline, tolerance=0 if owes_rest else IDLE_TOLERANCE * limits.idle_timeout
+        ):
             finished_any = await self._answer_received()
             if not connection.is_mid_frame:
                 deadline = trio.current_time() + limits.idle_timeout
@@ -129,11 +139,13 @@ class _Session:
         while await self._stream.receive_some(RECEIVE_BYTES):
             pass
 
-    async def _receive(self, deadline: float) -> bool:
+    async def _receive(self, deadline: float, *, tolerance: float) -> bool:
         """Buffer what the client sends; False at its end."""
-        self.patience.deadline = deadline
+        if not 0 <= deadline - self.patience.deadline <= tolerance:
+            self.patience.deadline = deadline
         data = await self._stream.receive_some(RECEIVE_BYTES)
-        await self._be_patient()
+        # Where the deadline has passed as well, nothing is begun that would be cut off.
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._connection.receive_data(data)
         return bool(data)
 
@@ -143,49 +155,74 @@ class _Session:
         Raises:
             WireError: There is a broken one; answers to those before it may still be waiting.
         """
+        connection, outbox = self._connection, self._outbox
         waiting_bytes = 0
         finished_any = False
         turn_ends = trio.current_time() + TURN_SECONDS
-        while (event := self._connection.next_event()) is not Need.DATA:
+        while (event := connection.next_event()) is not Need.DATA:
             if isinstance(event, Interim):
-                self._outbox.append(event.data)
+                outbox.append(event.data)
                 continue
             finished_any = True
-            self._outbox.append(await self._answer_one(event))
-            waiting_bytes += len(self._outbox[-1])
+            outbox.append(await self._answer_one(event))
+            waiting_bytes += len(outbox[-1])
+            if not connection.is_mid_frame:
+                continue  # to the end; nothing more has come
             if waiting_bytes >= FLUSH_BYTES or trio.current_time() >= turn_ends:
                 await self._flush()
-                await self._be_patient()
+                self._be_patient()
+                await trio.lowlevel.checkpoint()
                 waiting_bytes = 0
                 turn_ends = trio.current_time() + TURN_SECONDS
-        if self._outbox:
+        if outbox:
             await self._flush()
         return finished_any
 
     async def _answer_one(self, event: Asked | Misasked) -> bytes:
-        refuse = partial(self._connection.refuse, event.id)
+        connection = self._connection
         if isinstance(event, Misasked):
-            return refuse(event.error)
+            return connection.refuse(event.id, event.error)
         try:
-            return await self._answer(event.request, partial(self._connection.answer, event.id))
+            work = self._answer(event.request, partial(connection.answer, event.id))
+            return await _before_waiting(self._be_patient, work)
         # An exception that outlived its clause would hold these frames, and the request in them.
         except IntegrityError as error:
             log.error("%s", error)  # somebody has to look at the disk
-            return refuse(error)
+            return connection.refuse(event.id, error)
         except RefusedError as error:
-            return refuse(error)
+            return connection.refuse(event.id, error)
         except Exception as error:  # noqa: BLE001 - a bug costs one answer, not the connection
             report_bug(error)
-            return refuse(InternalError())
+            return connection.refuse(event.id, InternalError())
 
     async def _flush(self) -> None:
-        """Send what waits. Leaves the deadline at the client's."""
+        """Send what waits. May leave the deadline at the client's."""
         frames = b"".join(self._outbox)
         self._outbox.clear()
-        self.patience.deadline = trio.current_time() + self._limits.send_timeout
-        await self._stream.send_all(frames)
+        await _before_waiting(self._hurry, self._stream.send_all(frames))
 
-    async def _be_patient(self) -> None:
+    def _be_patient(self) -> None:
         """From here on the time is ours: no deadline, unless it has passed already."""
-        await trio.lowlevel.checkpoint_if_cancelled()
         self.patience.deadline = inf
+
+    def _hurry(self) -> None:
+        """From here on the time is the client's, who has to take what we send."""
+        self.patience.deadline = trio.current_time() + self._limits.send_timeout
+
+
+@coroutine
+def _before_waiting(
+    prepare: Callable[[], None], work: Coroutine[Any, Any, T]
+) -> Generator[Any, Any, T]:
+    """Await the work, but ``prepare`` before its first wait, if it comes to one.
+
+    A wait is what the coroutine yields, all the way up to trio, which sends in how it went. (It
+    throws nothing in.)
+    """
+    try:
+        wait = work.send(None)
+        prepare()
+        while True:
+            wait = work.send((yield wait))
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]

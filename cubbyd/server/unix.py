@@ -26,6 +26,7 @@ from cubbyd.messages import Peer
 from cubbyd.server.limits import Census, Limits
 from cubbyd.server.logs import log, report_bug
 from cubbyd.server.peer import Access, Credentials, credentials, observe
+from cubbyd.server.stream import SocketStream
 
 ACCEPT_PAUSE: Final = 0.1
 """Seconds without accepting, when the system has no room for one more: as trio does it."""
@@ -62,7 +63,7 @@ class Door:
     """Where clients come in, and what they find there."""
 
     listener: Listener
-    serve: Callable[[trio.SocketStream, Peer, Limits], Awaitable[None]]
+    serve: Callable[[SocketStream, Peer, Limits], Awaitable[None]]
     """Serves one connection; closing it is not its business."""
     turn_away: Callable[[RefusedError], bytes]
     """What to send to somebody who is not let in."""
@@ -85,7 +86,7 @@ class Doors:
         self.limits = limits
         """Likewise."""
         self._census = Census()
-        self._inside: dict[trio.SocketStream, _Visit] = {}
+        self._inside: dict[SocketStream, _Visit] = {}
         self._leaving = 0
         self._accepting = trio.CancelScope()
         self._emptied_at: float | None = None
@@ -172,7 +173,7 @@ class Doors:
         except OSError:
             sock.close()
         else:
-            stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            stream = SocketStream(sock)
             self._inside[stream] = _Visit(trio.current_time())
             sessions.start_soon(self._session, door, stream, peer)
 
@@ -183,13 +184,11 @@ class Doors:
             sock.shutdown(socket.SHUT_WR)
         if self._leaving < MAX_FAREWELLS:
             self._leaving += 1
-            sessions.start_soon(
-                self._see_off, trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-            )
+            sessions.start_soon(self._see_off, SocketStream(sock))
         else:
             sock.close()
 
-    async def _see_off(self, stream: trio.SocketStream) -> None:
+    async def _see_off(self, stream: SocketStream) -> None:
         self._inside[stream] = _Visit(-inf)  # it is not to be heard, only to read
         try:
             with trio.move_on_after(FAREWELL_SECONDS), suppress(trio.BrokenResourceError):
@@ -215,7 +214,7 @@ class Doors:
             raise
         return peer
 
-    async def _session(self, door: Door, stream: trio.SocketStream, peer: Peer) -> None:
+    async def _session(self, door: Door, stream: SocketStream, peer: Peer) -> None:
         try:
             await door.serve(stream, peer, self.limits)
         except Exception as error:  # noqa: BLE001 - it ends this session, and no other
@@ -224,12 +223,12 @@ class Doors:
             self._forget(stream)
             self._census.leave(peer.uid)
 
-    def _forget(self, stream: trio.SocketStream) -> None:
+    def _forget(self, stream: SocketStream) -> None:
         self._inside.pop(stream).has_ended.set()
         self._emptied_at = trio.current_time()
         stream.socket.close()
 
 
-def _end_reading(stream: trio.SocketStream) -> None:
+def _end_reading(stream: SocketStream) -> None:
     with suppress(OSError):
         stream.socket.shutdown(socket.SHUT_RD)

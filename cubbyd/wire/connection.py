@@ -40,7 +40,7 @@ class Need(Enum):
     DATA = "data"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as in messages
 class Asked:
     """A well-formed request."""
 
@@ -106,16 +106,19 @@ class ServerConnection:
         if path is None:
             raise InvalidRequestError("'path' is missing")
         token = _typed(fields, "token", str, "text")
-        wrap_ttl = fields.get("wrap_ttl")
-        if not (isinstance(wrap_ttl, str) or _is_uint(wrap_ttl) or "wrap_ttl" not in fields):
-            raise InvalidRequestError("'wrap_ttl' must be an unsigned integer or text")
+        wrap_ttl: int | str | None = None
+        if "wrap_ttl" in fields:
+            given = fields["wrap_ttl"]
+            if not (isinstance(given, str) or _is_uint(given)):
+                raise InvalidRequestError("'wrap_ttl' must be an unsigned integer or text")
+            wrap_ttl = given
         return Request(
             operation=operation,
             path=path,
             peer=self._peer,
-            token=None if token is None else Secret.from_text(token),
+            token=None if token is None else Secret(token.encode()),  # it was UTF-8 just now
             data=_typed(fields, "data", dict, "a map"),
-            wrap_ttl=wrap_ttl if isinstance(wrap_ttl, int | str) else None,
+            wrap_ttl=wrap_ttl,
         )
 
     def answer(self, request_id: int, response: Response) -> bytes:
@@ -229,9 +232,9 @@ def _is_uint(value: Value) -> TypeGuard[int]:
 
 def _typed(fields: Map, key: str, kind: type[T], name: str) -> T | None:
     """A field of that type, or None when it is not there; null is not absence."""
-    value = fields.get(key)
+    if key not in fields:
+        return None
+    value = fields[key]
     if isinstance(value, kind):
         return value
-    if key in fields:
-        raise InvalidRequestError(f"{key!r} must be {name}")
-    return None
+    raise InvalidRequestError(f"{key!r} must be {name}")

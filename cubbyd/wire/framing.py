@@ -29,10 +29,17 @@ class FrameReader:
 
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
+        self._position = 0
+        """Where the next frame begins. What lies before it goes before we wait for more."""
 
     def receive_data(self, data: bytes) -> None:
         """Take what the socket gave. Only buffers; all judgement is in ``next_payload``."""
+        if not self._buffer:
+            self._buffer = data  # as it is: most often it is whole frames
+            return
+        if isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer)
         self._buffer += data
 
     @property
@@ -48,16 +55,25 @@ class FrameReader:
             MalformedFrameError: The header promises nothing at all.
         """
         buffer = self._buffer
-        if len(buffer) < HEADER_BYTES:
+        begin = self._position + HEADER_BYTES
+        if len(buffer) < begin:
+            self._drop_read()
             return None
-        length = int.from_bytes(buffer[:HEADER_BYTES], "big")
+        length = int.from_bytes(buffer[self._position : begin], "big")
         if length > self._max_bytes:
             raise FrameTooLargeError(f"a frame of {length} bytes; the limit is {self._max_bytes}")
         if length == 0:
             raise MalformedFrameError("a frame of 0 bytes")
-        end = HEADER_BYTES + length
+        end = begin + length
         if len(buffer) < end:
+            self._drop_read()
             return None
-        payload = bytes(buffer[HEADER_BYTES:end])
-        del buffer[:end]
-        return payload
+        if len(buffer) == end:
+            self._buffer, self._position = b"", 0
+        else:
+            self._position = end
+        return bytes(buffer[begin:end])
+
+    def _drop_read(self) -> None:
+        self._buffer = self._buffer[self._position :]
+        self._position = 0

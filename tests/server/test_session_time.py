@@ -156,3 +156,42 @@ async def test_cancelling_reaches_the_work_in_progress(streams, autojump_clock):
         await serve(server, never)
 
     assert stop.cancelled_caught
+
+
+async def test_a_busy_client_may_be_idle_for_as_long_as_any(streams, autojump_clock):
+    """Its deadline is not moved for each request, but in time, and by a hundredth at worst."""
+    client, server = streams
+    pause = LIMITS.idle_timeout / 400
+
+    async def talk():
+        for _ in range(1000):
+            await client.send("a")
+            await trio.sleep(pause)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk)
+        await serve(server)
+
+    idle_since = 999 * pause
+    idle = trio.current_time() - idle_since
+    assert LIMITS.idle_timeout * (1 - session.IDLE_TOLERANCE) <= idle <= LIMITS.idle_timeout
+
+
+async def test_work_that_does_not_wait_does_not_leave_the_deadline_behind(streams, mock_clock):
+    """A frame that came in time is answered, however long others take their turns meanwhile."""
+    client, server = streams
+
+    async def slow(request, encode):
+        mock_clock.jump(2 * LIMITS.frame_timeout)
+        return await echo_path(request, encode)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve, server, slow)
+        frames = client.request("a") + client.request("b")
+        await client.stream.send_all(frames[:-1])
+        await trio.testing.wait_all_tasks_blocked()
+        await client.stream.send_all(frames[-1:] + client.request("c"))
+        await client.stream.send_eof()
+        answers = await client.rest()
+
+    assert [outcome(each) for each in answers] == [(1, "a"), (2, "b"), (3, "c")]

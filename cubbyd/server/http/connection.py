@@ -71,10 +71,10 @@ class HttpConnection:
         if end < 0 or end > head.MAX_HEAD_BYTES:
             head.check_beginning(self._buffer)
             return None
-        head.check(bytes(self._buffer[:end]))
-        end += len(head.END)
-        self._incoming = Incoming(bytes(self._buffer[:end]), max_body_bytes=self._max_body_bytes)
-        del self._buffer[:end]
+        received = bytes(self._buffer[: end + len(head.END)])
+        head.check(received[:end])
+        self._incoming = Incoming(received, max_body_bytes=self._max_body_bytes)
+        del self._buffer[: len(received)]
         return self._incoming
 
     def answer(self, request_id: int, response: Response) -> bytes:  # noqa: ARG002 - all in order

@@ -83,7 +83,9 @@ def _request(connection: h11.Connection) -> h11.Request:
 
 def _headers(request: h11.Request) -> dict[str, str]:
     """By name in lower case; what is there several times is one list (RFC 9110, section 5.3)."""
-    found: dict[str, list[str]] = {}
-    for name, value in request.headers:
-        found.setdefault(name.decode("ascii"), []).append(value.decode(errors="surrogateescape"))
-    return {name: ", ".join(values) for name, values in found.items()}
+    found: dict[str, str] = {}
+    for raw_name, raw_value in request.headers.raw_items():
+        name = raw_name.lower().decode("ascii")
+        value = raw_value.decode(errors="surrogateescape")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

@@ -78,7 +78,7 @@ class WordlessError(RefusedError):
     """A bare status, where OpenBao gives one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, as in messages
 class HttpRequest:
     """What was received: a method, a target that begins with a slash, headers, and the body."""
 
@@ -113,7 +113,7 @@ def to_request(http: HttpRequest, peer: Peer) -> Request:
     if BAD_ESCAPE.search(http.target.encode()):
         raise MalformedHttpError("the target has a % without two hexadecimal digits")
     path = _path(target, query)
-    named = pairs(query.encode())
+    named = pairs(query.encode()) if query else {}
     if any(named.get("help", ())):
         # OpenBao explains and does nothing, whatever the method: nothing may be done here either.
         raise UnsupportedPathError("there is no help at this door; see cubbyd's docs/api.md")
@@ -164,6 +164,8 @@ def _operation(http: HttpRequest, query: dict[str, list[str]]) -> tuple[Operatio
         raise WordlessError(status=405)
     if operation is Operation.PATCH:
         _check_patch(http.headers.get("content-type", ""))
+    if not query:
+        return operation, None
     if operation is Operation.READ:
         operation = _wanted(query)
     data: Map = {
