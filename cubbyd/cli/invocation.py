@@ -5,7 +5,6 @@ own function has only what is its own. ``click.pass_obj`` hands it in.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import reduce
 from typing import ParamSpec, TypeVar
 
@@ -28,15 +27,15 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-@dataclass(slots=True, kw_only=True)
 class Invocation:
     """What the shared options say, and what a command does with it."""
 
-    socket: str | None = None
-    format: Format | None = None
-    field_name: str | None = None
-    wrap_ttl: str | None = None
-    tokens: TokenSource = field(default_factory=lambda: TokenSource(stdin=StandardInput()))
+    def __init__(self, *, socket: str | None = None) -> None:
+        self.socket = socket
+        self.format: Format | None = None
+        self.field_name: str | None = None
+        self.wrap_ttl: str | None = None
+        self.tokens = TokenSource(stdin=StandardInput())
 
     @property
     def stdin(self) -> StandardInput:
