@@ -22,7 +22,7 @@ from cubbyd.client.trust import check_listener
 from cubbyd.errors import MalformedFrameError, RefusedError, UnavailableError, WireError
 from cubbyd.messages import Response
 from cubbyd.secret import Secret
-from cubbyd.wire.connection import ClientConnection, Need
+from cubbyd.wire.client_connection import ClientConnection, Need
 
 R = TypeVar("R")
 
