@@ -20,6 +20,7 @@ LONG_TO_LOAD = {
     "nacl",
     "asyncio",
     "cubbyd.cli.demo",
+    "cubbyd.wire.connection",
     "getpass",
     "hashlib",
     "hmac",
