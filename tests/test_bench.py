@@ -26,9 +26,8 @@ from goals import Goal, ratio, verdicts  # noqa: E402
 from measure import Measured  # noqa: E402
 from peers.echo import echo  # noqa: E402
 from picture import drawn  # noqa: E402
-from process_figures import cpu_seconds, user_and_system_seconds  # noqa: E402
+from process_figures import cpu_seconds  # noqa: E402
 from report import Report, put_into  # noqa: E402
-from where import parts_of, table  # noqa: E402
 
 FRAME = b"\x00\x00\x00\x06answer"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
@@ -137,46 +136,6 @@ def test_what_a_client_spends_is_its_own_cpu():
             pass
 
     assert 0.05 <= spend(None, work_for_a_while, seconds=0).cpu_seconds < 0.1
-
-
-SAMPLES = [
-    "main (cli/serve.py:1);run (trio/_core/_run.py:9);read (/x/cubbyd/logical/cubbyhole.py:3) 30",
-    "main (cli/serve.py:1);run (trio/_core/_run.py:9);unseal (/x/cubbyd/crypto/sealing.py:3) 20",
-    "run (trio/_core/_run.py:9);read (cubbyd/logical/x.py:3);__init__ (dataclasses.py:1) 5",
-    "run (trio/_core/_run.py:9) 44",
-    "main (cli/serve.py:1) 1",
-]
-
-
-def test_a_sample_counts_for_the_innermost_part():
-    assert sorted(parts_of(SAMPLES).values()) == [1, 20, 35, 44]
-
-
-def test_the_parts_of_a_request_add_up():
-    parts = [line.split("|")[1:4] for line in table(0.0002, 0.25, parts_of(SAMPLES))][2:]
-    *parts, whole = [
-        (float(share.strip(" *%")), float(cpu.strip(" *µs"))) for _, share, cpu in parts
-    ]
-
-    assert whole == (100, 200)
-    assert sum(share for share, _ in parts) == pytest.approx(100, abs=0.3)
-    assert sum(cpu for _, cpu in parts) == pytest.approx(200, abs=3)
-
-
-def test_the_kernels_share_is_what_the_kernel_says():
-    program = "import os, time; [os.urandom(10**6) for _ in range(300)]; input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        deadline = process_time() + 5
-        while user_and_system_seconds(process.pid)[1] < 0.05 and process_time() < deadline:
-            pass
-        user, system = user_and_system_seconds(process.pid)
-        spent = cpu_seconds(process.pid)
-        process.communicate(b"\n")
-
-    assert system > user
-    assert user + system == pytest.approx(spent, abs=0.05)
 
 
 # -- what is understood

@@ -3,6 +3,8 @@
 The environment is the input here, so these tests set it; nothing else is replaced.
 """
 
+from pathlib import Path
+
 import pytest
 
 from cubbyd import locations
@@ -38,15 +40,30 @@ def test_a_client_goes_where_it_is_told(env):
     assert str(locations.client_socket()) == "/elsewhere/cubbyd.sock"
 
 
+@pytest.mark.parametrize("named", ["", "./x", "x/", "/a//b", "a/../b", "//a", "/", Path("a/b")])
+def test_a_named_socket_is_told_as_pathlib_would(named):
+    assert locations.client_socket(named) == str(Path(named))
+
+
+def test_where_we_may_not_look_no_other_daemon_is_tried(env, tmp_path):
+    """What lies there may be the user's own, and the system's is somebody else."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    env.setenv("XDG_RUNTIME_DIR", str(loop))
+    env.setattr(locations, "SYSTEM_SOCKET", str(tmp_path))
+    with pytest.raises(OSError, match="symbolic links"):
+        locations.client_socket()
+
+
 def test_a_client_prefers_its_own_users_daemon(env, tmp_path):
     env.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     own = tmp_path / "cubbyd" / "cubbyd.sock"
     own.parent.mkdir()
     own.touch()
-    assert locations.client_socket() == own
+    assert locations.client_socket() == str(own)
 
 
-@pytest.mark.skipif(locations.SYSTEM_SOCKET.exists(), reason="a system daemon runs here")
+@pytest.mark.skipif(Path(locations.SYSTEM_SOCKET).exists(), reason="a system daemon runs here")
 def test_without_any_daemon_a_client_looks_for_its_users(env):
     env.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
     assert str(locations.client_socket()) == "/run/user/1000/cubbyd/cubbyd.sock"

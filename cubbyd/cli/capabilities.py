@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.quick import command
 from cubbyd.cli.render import printable, table
 from cubbyd.cli.standard import STDIN
 from cubbyd.cli.subject import Subject, Ways, subject_options
@@ -13,7 +14,7 @@ from cubbyd.client import calls
 from cubbyd.client.calls import Capabilities
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby token capabilities cubbyhole/db",
         "cubby token capabilities - cubbyhole/db auth/token/create < token",

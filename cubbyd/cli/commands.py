@@ -12,6 +12,7 @@ from cubbyd.cli import exit_codes, standard
 from cubbyd.cli.exit_codes import Exit
 from cubbyd.cli.invocation import Invocation, examples
 from cubbyd.cli.lazy_group import lazy_group
+from cubbyd.cli.quick import command, option, telling
 from cubbyd.errors import CubbydError
 
 COMMANDS = {
@@ -38,7 +39,7 @@ COMMANDS = {
 """Where each command lives, in the order in which people meet them."""
 
 
-@click.command(
+@command(
     cls=lazy_group(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
@@ -49,12 +50,19 @@ COMMANDS = {
     + "\n\n\b\nExit status:\n"
     + exit_codes.table(),
 )
-@click.option(
+@option(
     "--socket",
     metavar="PATH",
     help="The daemon's socket. Also CUBBY_SOCKET.  [default: your own daemon's, or the system's]",
 )
-@click.version_option(package_name="cubbyd", message="cubby %(version)s")
+@option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=telling(lambda _: f"cubby {_version()}"),
+    help="Show the version and exit.",
+)
 @click.pass_context
 def cubby(context: click.Context, socket: str | None) -> None:
     """Hand secrets from one program to another on this host, once.
@@ -63,6 +71,12 @@ def cubby(context: click.Context, socket: str | None) -> None:
     (--token-file), on a descriptor (--token-fd) or in CUBBY_TOKEN.
     """
     context.obj = Invocation(socket=socket)
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - takes long to load
+
+    return version("cubbyd")
 
 
 def run(words: Sequence[str]) -> int:

@@ -11,7 +11,6 @@ A later key replaces an earlier one.
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Final, NoReturn
 
 import click
@@ -125,6 +124,8 @@ def read_text(name: str, stdin: StandardInput) -> str:
 
 
 def _read_file(name: str) -> bytes:
+    from pathlib import Path  # noqa: PLC0415 - takes long to load, and mostly no file is named
+
     try:
         with Path(name).open("rb") as file:
             return _bounded(file.read(MAX_INPUT_BYTES + 1), name)

@@ -27,6 +27,7 @@ import click
 from cubbyd import codec
 from cubbyd.cli.exit_codes import Exit
 from cubbyd.cli.invocation import examples
+from cubbyd.cli.quick import command
 from cubbyd.core.token import is_accessor
 from cubbyd.settings import LimitSettings
 
@@ -70,7 +71,7 @@ class Stage:
         return [path for path in self.store.iterdir() if is_accessor(path.name)]
 
 
-@click.command(epilog=examples("cubby demo", "cubby demo ~/.ssh/id_ed25519"))
+@command(epilog=examples("cubby demo", "cubby demo ~/.ssh/id_ed25519"))
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 def demo(file: Path | None) -> None:
     """Show the main job with real processes, and leave nothing behind.

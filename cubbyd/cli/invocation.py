@@ -5,7 +5,6 @@ own function has only what is its own. ``click.pass_obj`` hands it in.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import reduce
 from typing import ParamSpec, TypeVar
 
@@ -14,6 +13,7 @@ import click
 from cubbyd import codec
 from cubbyd.cli import render, standard
 from cubbyd.cli.data import is_unicode
+from cubbyd.cli.quick import option
 from cubbyd.cli.render import Format, MissingFieldError
 from cubbyd.cli.standard import OutputError, StandardInput
 from cubbyd.cli.token_source import TokenSource
@@ -28,15 +28,15 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-@dataclass(slots=True, kw_only=True)
 class Invocation:
     """What the shared options say, and what a command does with it."""
 
-    socket: str | None = None
-    format: Format | None = None
-    field_name: str | None = None
-    wrap_ttl: str | None = None
-    tokens: TokenSource = field(default_factory=lambda: TokenSource(stdin=StandardInput()))
+    def __init__(self, *, socket: str | None = None) -> None:
+        self.socket = socket
+        self.format: Format | None = None
+        self.field_name: str | None = None
+        self.wrap_ttl: str | None = None
+        self.tokens = TokenSource(stdin=StandardInput())
 
     @property
     def stdin(self) -> StandardInput:
@@ -204,7 +204,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: str | None)
             setattr(invocation, name, value)
 
 
-_FORMAT = click.option(
+_FORMAT = option(
     "--format",
     type=click.Choice([each.value for each in Format]),
     envvar="CUBBY_FORMAT",
@@ -212,7 +212,7 @@ _FORMAT = click.option(
     callback=_keep,
     help="How to show the answer (and an error: json). Also CUBBY_FORMAT.  [default: table]",
 )
-_FIELD = click.option(
+_FIELD = option(
     "--field",
     "field_name",
     metavar="NAME",
@@ -220,14 +220,14 @@ _FIELD = click.option(
     callback=_keep,
     help="Only this field's value, bare: bytes raw, no newline unless on a terminal.",
 )
-_TOKEN_FILE = click.option(
+_TOKEN_FILE = option(
     "--token-file",
     metavar="PATH",
     expose_value=False,
     callback=_keep,
     help="Read the token from a file; - is standard input.",
 )
-_TOKEN_FD = click.option(
+_TOKEN_FD = option(
     "--token-fd",
     metavar="N",
     type=click.IntRange(min=0),
@@ -235,7 +235,7 @@ _TOKEN_FD = click.option(
     callback=_keep,
     help="Read the token from an open file descriptor.",
 )
-_WRAP_TTL = click.option(
+_WRAP_TTL = option(
     "--wrap-ttl",
     metavar="TTL",
     expose_value=False,

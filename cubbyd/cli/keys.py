@@ -6,13 +6,14 @@ import click
 
 from cubbyd.cli.invocation import Invocation, examples, shared_options
 from cubbyd.cli.passphrase import fd_option, read_passphrase
+from cubbyd.cli.quick import command, option
 from cubbyd.client import calls
 
 _PASSPHRASE: Final = "passphrase"  # noqa: S105 - a kind of source
 _SOURCES: Final = get_args(calls.KeySource)
 
 
-@click.command(
+@command(
     epilog=examples("cubby unseal", "cubby unseal --passphrase-fd 3 3< /run/secrets/passphrase")
 )
 @fd_option("--passphrase-fd", "the passphrase in its one line")
@@ -33,7 +34,7 @@ def unseal(invocation: Invocation, passphrase_fd: int | None) -> None:
     invocation.show(response, as_text=lambda _: "Success! Unsealed")
 
 
-@click.command(epilog=examples("cubby seal"))
+@command(epilog=examples("cubby seal"))
 @shared_options(wraps=False)
 @click.pass_obj
 def seal(invocation: Invocation) -> None:
@@ -45,13 +46,13 @@ def seal(invocation: Invocation) -> None:
     invocation.show(invocation.ask_as_self(calls.seal()), empty="Success! Sealed")
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby rekey --to passphrase",
         "cubby rekey --to credential --current-passphrase-fd 3 3< /run/secrets/passphrase",
     )
 )
-@click.option(
+@option(
     "--to", type=click.Choice(_SOURCES), required=True, help="What locks the keys away from now on."
 )
 @fd_option("--passphrase-fd", "the new passphrase")
@@ -81,7 +82,7 @@ def rekey(
     invocation.show(invocation.ask_as_self(call), empty=f"Success! The keys open with a {to}")
 
 
-@click.command(epilog=examples("cubby rotate"))
+@command(epilog=examples("cubby rotate"))
 @shared_options(wraps=False)
 @click.pass_obj
 def rotate(invocation: Invocation) -> None:
@@ -93,9 +94,7 @@ def rotate(invocation: Invocation) -> None:
     invocation.show(invocation.ask_as_self(calls.rotate()), empty="Success! Rotated key")
 
 
-@click.command(
-    "key-status", epilog=examples("cubby key-status", "cubby key-status --field install_time")
-)
+@command("key-status", epilog=examples("cubby key-status", "cubby key-status --field install_time"))
 @shared_options()
 @click.pass_obj
 def key_status(invocation: Invocation) -> None:

@@ -5,6 +5,8 @@ from importlib import import_module
 
 import click
 
+from cubbyd.cli.quick import Group
+
 
 def lazy_group(places: Mapping[str, str]) -> type[click.Group]:
     """A group whose commands lie at these places, so that each pays for itself alone.
@@ -13,7 +15,7 @@ def lazy_group(places: Mapping[str, str]) -> type[click.Group]:
         places: Where each command lives (``module:name``), in the order in which people meet them.
     """
 
-    class LazyGroup(click.Group):
+    class LazyGroup(Group):
         """The commands, each imported when it is asked for."""
 
         def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -3,7 +3,10 @@
 Ctrl-C may come while the rest is still being imported, so even that happens where it is caught.
 """
 
+import gc
 import sys
+from importlib import import_module
+from types import ModuleType
 
 _INTERRUPTED = 130
 """``Exit.INTERRUPTED``, which may not have been imported yet."""
@@ -12,15 +15,38 @@ _INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Run one command, and say in one line what went wrong.
 
+    Args:
+        arguments: In place of the process's own. It then is somebody else's, and lives on.
+
     Returns:
         The exit status.
     """
+    is_ours = arguments is None
     try:
+        if is_ours:
+            # We are through before there is garbage worth looking for, and looking takes long.
+            gc.disable()
+            sys.modules.setdefault("inspect", _Late("inspect"))  # quick tells why
         from cubbyd.cli.commands import run  # noqa: PLC0415 - see the module's first lines
 
         return run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
+    finally:
+        if is_ours:
+            gc.freeze()  # or Python would look at its end, disabled or not
+
+
+class _Late(ModuleType):
+    """Stands for a module until something in it is used.
+
+    importlib's LazyLoader is not up to that: to Python 3.11, a second import is use.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), name)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from cubbyd.cli.quick import option
 from cubbyd.cli.standard import StandardInput
 from cubbyd.core.passphrase import MAX_BYTES
 from cubbyd.secret import Secret
@@ -19,7 +20,7 @@ _ENDS: Final = b"\r\n"
 
 def fd_option(name: str, what: str) -> Callable[[F], F]:
     """An option that names a descriptor to read a passphrase from."""
-    return click.option(name, type=_FD, metavar="N", help=f"A file descriptor with {what}.")
+    return option(name, type=_FD, metavar="N", help=f"A file descriptor with {what}.")
 
 
 def read_passphrase(

@@ -4,11 +4,12 @@ import click
 
 from cubbyd.cli.data import parse_data, reserve_stdin
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.quick import command, option
 from cubbyd.client import calls
 from cubbyd.errors import NotFoundError
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby write cubbyhole/db user=app password=s3cret",
         "cubby write cubbyhole/tls key=@server.key",
@@ -18,9 +19,7 @@ from cubbyd.errors import NotFoundError
 )
 @click.argument("path")
 @click.argument("data", nargs=-1)
-@click.option(
-    "--force", "-f", is_flag=True, help="Write without any data, where a path wants none."
-)
+@option("--force", "-f", is_flag=True, help="Write without any data, where a path wants none.")
 @shared_options()
 @click.pass_obj
 def write(invocation: Invocation, path: str, data: tuple[str, ...], *, force: bool) -> None:
@@ -41,7 +40,7 @@ def write(invocation: Invocation, path: str, data: tuple[str, ...], *, force: bo
     invocation.show(response, empty=f"Success! Data written to: {place}")
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby read cubbyhole/db",
         "cubby read cubbyhole/db --field password",
@@ -58,7 +57,7 @@ def read(invocation: Invocation, path: str) -> None:
     invocation.show(invocation.ask_as_self(calls.read(place), missing=_missing(place)))
 
 
-@click.command("list", epilog=examples("cubby list cubbyhole/", "cubby list cubbyhole/web/"))
+@command("list", epilog=examples("cubby list cubbyhole/", "cubby list cubbyhole/web/"))
 @click.argument("path")
 @shared_options()
 @click.pass_obj
@@ -74,7 +73,7 @@ def list_(invocation: Invocation, path: str) -> None:
     invocation.show(response)
 
 
-@click.command(epilog=examples("cubby delete cubbyhole/db"))
+@command(epilog=examples("cubby delete cubbyhole/db"))
 @click.argument("path")
 @shared_options(wraps=False)
 @click.pass_obj

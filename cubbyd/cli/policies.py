@@ -4,16 +4,18 @@ import click
 
 from cubbyd.cli.data import read_text
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.quick import Group
 from cubbyd.cli.render import printable_lines
 from cubbyd.client import calls
 
 
 @click.group(
+    cls=Group,
     epilog=examples(
         "cubby policy write deploy deploy.json",
         "cubby policy list",
         "cubby token create --policy deploy",
-    )
+    ),
 )
 def policy() -> None:
     """List, read, write and delete policies.

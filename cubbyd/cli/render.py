@@ -5,7 +5,6 @@ from enum import Enum
 
 import click
 
-from cubbyd.core.duration import format_duration
 from cubbyd.messages import Auth, Response, WrapInfo
 from cubbyd.value import Map, Value, base64url, to_json
 
@@ -120,6 +119,8 @@ def _cell(key: str, value: Value) -> str:
         case bytes(data):
             return f"{base64url(data)} ({len(data)} bytes, base64url)"
         case int(seconds) if _is_duration(key) and not isinstance(value, bool):
+            from cubbyd.core.duration import format_duration  # noqa: PLC0415 - few answers have any
+
             return format_duration(seconds)
         case _:
             return _json(value)

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, TextIO
 
 import click
@@ -107,6 +106,8 @@ def say(text: str) -> None:
 
 
 def _discard(stream: TextIO) -> None:
+    from pathlib import Path  # noqa: PLC0415 - mostly all goes well
+
     # A stream without a descriptor, as tests have, is not flushed at the end.
     with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())

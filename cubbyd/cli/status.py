@@ -6,11 +6,12 @@ import click
 
 from cubbyd.cli.exit_codes import Exit
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.quick import command
 from cubbyd.client import calls
 from cubbyd.value import Map
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby status",
         "cubby status --field version",

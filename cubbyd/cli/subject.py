@@ -10,6 +10,7 @@ from typing import Generic, ParamSpec, Self, TypeVar
 import click
 
 from cubbyd.cli.invocation import Invocation
+from cubbyd.cli.quick import option
 from cubbyd.client.calls import Call
 from cubbyd.secret import Secret
 
@@ -69,6 +70,6 @@ class Subject:
 
 def subject_options(function: Callable[P, R]) -> Callable[P, R]:
     """The options that name a token; TOKEN is each command's own argument."""
-    accessor = click.option("--accessor", metavar="ACCESSOR", help="The token with that accessor.")
-    own = click.option("--self", "is_self", is_flag=True, help="Your own token.")
+    accessor = option("--accessor", metavar="ACCESSOR", help="The token with that accessor.")
+    own = option("--self", "is_self", is_flag=True, help="Your own token.")
     return accessor(own(function))

@@ -12,8 +12,6 @@ Every token is checked for typing errors before anything is sent. No message rep
 """
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import click
@@ -28,15 +26,19 @@ _MAX_BYTES: Final = 4096
 """More than any token has, so that a wrong file is not read whole."""
 
 
-@dataclass(slots=True, kw_only=True)
 class TokenSource:
-    """What a command line says about tokens."""
+    """What a command line says about tokens.
 
-    stdin: StandardInput
-    file: str | None = None
-    """``--token-file``; ``-`` is standard input."""
-    fd: int | None = None
-    """``--token-fd``."""
+    Attributes:
+        stdin: Where a token may come from, once.
+        file: ``--token-file``; ``-`` is standard input.
+        fd: ``--token-fd``.
+    """
+
+    def __init__(self, *, stdin: StandardInput) -> None:
+        self.stdin = stdin
+        self.file: str | None = None
+        self.fd: int | None = None
 
     def own(self) -> Secret | None:
         """The caller's own token, or None when nothing names one.
@@ -125,6 +127,8 @@ def _from_environment() -> Secret | None:
 
 
 def _from_file(name: str) -> Secret:
+    from pathlib import Path  # noqa: PLC0415 - takes long to load, and mostly no file is named
+
     try:
         with Path(name).open("rb") as file:
             return _checked(file.read(_MAX_BYTES), name)

@@ -8,12 +8,13 @@ import click
 from cubbyd.cli.capabilities import capabilities
 from cubbyd.cli.data import parse_texts
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.quick import Group, command, option
 from cubbyd.cli.subject import Subject, Ways, subject_options
 from cubbyd.client import calls
 from cubbyd.client.calls import TokenOptions
 
 
-@click.command(
+@command(
     epilog=examples("export CUBBY_TOKEN=$(cubby login --field token)", "cubby login --wrap-ttl 60s")
 )
 @shared_options()
@@ -27,13 +28,14 @@ def login(invocation: Invocation) -> None:
 
 
 @click.group(
+    cls=Group,
     epilog=examples(
         "cubby token create --policy default --ttl 1h",
         "cubby token lookup",
         "cubby token renew --increment 2h",
         "cubby token capabilities cubbyhole/db",
         "cubby token revoke --accessor 0a1b2c3d4e5f60718293a4b5c6d7e8f9",
-    )
+    ),
 )
 def token() -> None:
     """Create, look up, renew and revoke tokens."""
@@ -49,18 +51,16 @@ token.add_command(capabilities)
         "cubby token create --policy default --wrap-ttl 60s --format json",
     )
 )
-@click.option("--policy", multiple=True, metavar="NAME", help="May be repeated.  [default: yours]")
-@click.option("--ttl", metavar="TTL", help="How long it lives: 90s, 20m, 25h.")
-@click.option(
-    "--explicit-max-ttl", metavar="TTL", help="No renewal lengthens its life beyond this."
-)
-@click.option("--period", metavar="TTL", help="Renewable for ever, each time for so long.")
-@click.option("--use-limit", type=int, metavar="N", help="How many requests it is good for.")
-@click.option("--display-name", metavar="NAME", help="A name for lists and logs.")
-@click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
-@click.option("--renewable/--no-renewable", default=None, help="Whether it can be renewed.")
-@click.option("--orphan", is_flag=True, help="It outlives the token that makes it.")
-@click.option("--no-default-policy", is_flag=True, help="Without the policy 'default'.")
+@option("--policy", multiple=True, metavar="NAME", help="May be repeated.  [default: yours]")
+@option("--ttl", metavar="TTL", help="How long it lives: 90s, 20m, 25h.")
+@option("--explicit-max-ttl", metavar="TTL", help="No renewal lengthens its life beyond this.")
+@option("--period", metavar="TTL", help="Renewable for ever, each time for so long.")
+@option("--use-limit", type=int, metavar="N", help="How many requests it is good for.")
+@option("--display-name", metavar="NAME", help="A name for lists and logs.")
+@option("--metadata", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
+@option("--renewable/--no-renewable", default=None, help="Whether it can be renewed.")
+@option("--orphan", is_flag=True, help="It outlives the token that makes it.")
+@option("--no-default-policy", is_flag=True, help="Without the policy 'default'.")
 @shared_options()
 @click.pass_obj
 def create(  # noqa: PLR0913 - one parameter for each of the command's options
@@ -138,9 +138,7 @@ def lookup_token(
 )
 @click.argument("token", required=False)
 @subject_options
-@click.option(
-    "--increment", metavar="TTL", help="How long it lives from now.  [default: as last time]"
-)
+@option("--increment", metavar="TTL", help="How long it lives from now.  [default: as last time]")
 @shared_options()
 @click.pass_obj
 def renew_token(
@@ -176,7 +174,7 @@ def renew_token(
 )
 @click.argument("token", required=False)
 @subject_options
-@click.option("--orphan", is_flag=True, help="Only TOKEN: its children live on, as orphans.")
+@option("--orphan", is_flag=True, help="Only TOKEN: its children live on, as orphans.")
 @shared_options(wraps=False)
 @click.pass_obj
 def revoke_token(

@@ -3,11 +3,12 @@
 import click
 
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.quick import command, option
 from cubbyd.client import calls
 from cubbyd.client.calls import Encoding
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby random",
         "cubby random 16 --encoding hex",
@@ -16,7 +17,7 @@ from cubbyd.client.calls import Encoding
     )
 )
 @click.argument("size_bytes", required=False, type=click.IntRange(min=1), metavar="[BYTES]")
-@click.option(
+@option(
     "--encoding",
     type=click.Choice(["base64", "hex"]),
     help="How the bytes are told as text.  [default: base64]",

@@ -7,13 +7,14 @@ import click
 
 from cubbyd.cli.data import parse_data, reserve_stdin
 from cubbyd.cli.invocation import Invocation, examples, shared_options
+from cubbyd.cli.quick import command
 from cubbyd.client import calls
 
 DEFAULT_WRAP_TTL: Final = "5m"
 """As with OpenBao's command line."""
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby wrap password=s3cret | cubby unwrap --field password",
         "cubby wrap key=@id_ed25519 --wrap-ttl 60s > token",
@@ -35,7 +36,7 @@ def wrap(invocation: Invocation, data: tuple[str, ...]) -> None:
     invocation.show_alone(invocation.ask(call, token=token), "wrapping_token")
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby unwrap < token",
         "cubby unwrap --token-file token --field key > id_ed25519",
@@ -60,7 +61,7 @@ def unwrap(invocation: Invocation, token: str | None) -> None:
     invocation.show_spent(response, partial(invocation.show, empty=empty), "the secret was spent")
 
 
-@click.command(
+@command(
     epilog=examples("cubby lookup < token", "cubby lookup --token-file token --field creation_path")
 )
 @click.argument("token", required=False)
@@ -77,7 +78,7 @@ def lookup(invocation: Invocation, token: str | None) -> None:
     invocation.show(invocation.ask(calls.lookup_wrapping(wrapping_token), token=None))
 
 
-@click.command(
+@command(
     epilog=examples(
         "cubby rewrap < token > fresh-token", "cubby rewrap --token-file token --wrap-ttl 60s"
     )

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from math import inf
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -47,7 +46,7 @@ class AsyncClient:
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> None:
         """As in ``Client``; needs no running loop yet."""
-        path = client_socket() if socket is None else Path(socket)
+        path = client_socket(socket)
         check_socket_path(path)
         self.token = None if token is None else calls.as_secret(token)
         self._timeout = inf if timeout is None else timeout

@@ -5,14 +5,16 @@ whenever it has to wait. A shell waits in its own way and resumes it, or throws 
 or closes it. So what may be sent again, when a connection is given up, and what is said about it
 stand here once.
 
+Sockets are the C module's: all that the ``socket`` module adds is not used here, and takes long to
+load.
+
 A frame that did not leave whole was not carried out. One that did may have been, whatever became of
 the answer, and is never sent again: unwrapping twice would look like an interception.
 """
 
+from _socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, SOCK_STREAM, socket
 from collections.abc import Generator
 from enum import Enum
-from pathlib import Path
-from socket import AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, SOCK_STREAM, socket
 from typing import Final, TypeVar
 
 from cubbyd.client.calls import Call
@@ -20,7 +22,7 @@ from cubbyd.client.trust import check_listener
 from cubbyd.errors import MalformedFrameError, RefusedError, UnavailableError, WireError
 from cubbyd.messages import Response
 from cubbyd.secret import Secret
-from cubbyd.wire.connection import ClientConnection, Need
+from cubbyd.wire.client_connection import ClientConnection, Need
 
 R = TypeVar("R")
 
@@ -47,7 +49,7 @@ class OutcomeUnknownError(UnavailableError):
 class Session:
     """The connection, opened when it is needed and again when the daemon has closed it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
         self._connection = ClientConnection()
         self.socket: socket | None = None
@@ -116,7 +118,7 @@ class Session:
     def _connect(self, sock: socket) -> Generator[Wait, None, None]:
         while True:
             try:
-                return sock.connect(str(self._path))
+                return sock.connect(self._path)
             except BlockingIOError:
                 pass  # A Unix socket says so when the queue is full; it is never "in progress".
             except OSError as error:

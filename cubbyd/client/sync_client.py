@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from math import ceil
-from pathlib import Path
 from select import POLLIN, POLLOUT, poll
 from threading import Lock
 from time import monotonic, sleep
@@ -74,7 +73,7 @@ class Client:
         Raises:
             ValueError: The socket's path is longer than the system allows.
         """
-        path = client_socket() if socket is None else Path(socket)
+        path = client_socket(socket)
         check_socket_path(path)
         self.token = None if token is None else calls.as_secret(token)
         self._timeout = timeout

@@ -7,12 +7,14 @@ own, and lies where only root can put a directory, as ``RuntimeDirectory=`` make
 
 import os
 import stat
-from pathlib import Path
-from socket import SO_PEERCRED, SOL_SOCKET, socket
+from _socket import SO_PEERCRED, SOL_SOCKET, socket
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cubbyd.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _ROOT: Final = 0
 _OVERFLOW_UID: Final = 65534
@@ -21,7 +23,7 @@ and so never a directory's rightful owner."""
 _CREDENTIALS: Final = Struct("3i")  # struct ucred: pid, uid, gid
 
 
-def check_listener(sock: socket, path: Path) -> None:
+def check_listener(sock: socket, path: str) -> None:
     """Refuse a listener that we do not trust. Nothing has been said to it yet.
 
     Args:
@@ -32,7 +34,11 @@ def check_listener(sock: socket, path: Path) -> None:
         UnavailableError: Says who listens there.
     """
     uid = listener_uid(sock)
-    if uid in (os.geteuid(), _ROOT) or is_given_by_root(path.parent, uid):
+    if uid in (os.geteuid(), _ROOT):
+        return
+    from pathlib import Path  # noqa: PLC0415 - takes long to load, and is seldom needed here
+
+    if is_given_by_root(Path(path).parent, uid):
         return
     raise UnavailableError(
         f"the daemon at {path} runs as uid {uid}, which is neither you nor root nor the owner of a "
@@ -47,7 +53,7 @@ def listener_uid(sock: socket) -> int:
     return int(uid)
 
 
-def is_given_by_root(directory: Path, uid: int) -> bool:
+def is_given_by_root(directory: "Path", uid: int) -> bool:
     """Whether a directory is that uid's, in a place where only root makes directories."""
     if uid == _OVERFLOW_UID:
         return False
@@ -58,6 +64,6 @@ def is_given_by_root(directory: Path, uid: int) -> bool:
         return False
 
 
-def _is_roots_alone(directory: Path) -> bool:
+def _is_roots_alone(directory: "Path") -> bool:
     status = directory.stat()
     return status.st_uid == _ROOT and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

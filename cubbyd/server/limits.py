@@ -19,7 +19,7 @@ class Limits:
     max_connections_per_uid: int = 256
     """Open at once by one user."""
     idle_timeout: float = 600
-    """Until a connection on which no frame has begun is closed, up to a hundredth of it sooner; a
+    """Until a connection on which no frame has begun is closed, or a hundredth longer; a
     client reconnects at no cost."""
     frame_timeout: float = 30
     """From a frame's first byte to its last, however the bytes are dribbled."""

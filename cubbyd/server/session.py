@@ -47,9 +47,9 @@ FLUSH_BYTES: Final = 64 * 1024
 """Answers that wait to be sent together: beyond this a larger send saves nothing."""
 TURN_SECONDS: Final = 0.005
 """How long one client's buffered requests go on before everybody else gets a turn."""
-IDLE_TOLERANCE: Final = 0.01
-"""Of the time that a client may be idle: so much less it has at worst, since its deadline is moved
-only when it lies farther off."""
+IDLE_GRACE: Final = 0.01
+"""Of the time that a client may be idle: so much more it may get, since its deadline is moved only
+when it has come nearer than that."""
 LINGER_SECONDS: Final = 5.0
 """For a client that we gave up on to read why, while it may still be sending: as nginx has it."""
 
@@ -115,7 +115,7 @@ class _Session:
         # What was received and asked is held by no variable here, nor in what this calls: a secret
         # would stay in memory for as long as the client is idle.
         while not connection.is_over and await self._receive(
-            deadline, tolerance=0 if owes_rest else IDLE_TOLERANCE * limits.idle_timeout
+            deadline, grace=0 if owes_rest else IDLE_GRACE * limits.idle_timeout
         ):
             finished_any = await self._answer_received()
             if not connection.is_mid_frame:
@@ -139,10 +139,10 @@ class _Session:
         while await self._stream.receive_some(RECEIVE_BYTES):
             pass
 
-    async def _receive(self, deadline: float, *, tolerance: float) -> bool:
+    async def _receive(self, deadline: float, *, grace: float) -> bool:
         """Buffer what the client sends; False at its end."""
-        if not 0 <= deadline - self.patience.deadline <= tolerance:
-            self.patience.deadline = deadline
+        if not deadline <= self.patience.deadline <= deadline + grace:
+            self.patience.deadline = deadline + grace
         data = await self._stream.receive_some(RECEIVE_BYTES)
         # Where the deadline has passed as well, nothing is begun that would be cut off.
         await trio.lowlevel.checkpoint_if_cancelled()

@@ -1,14 +1,15 @@
-"""One connection's two ends as plain state machines: bytes in, events out; messages in, bytes out.
+"""A connection's ends as plain state machines: bytes in, events out; messages in, bytes out.
 
 ``receive_data`` only buffers, ``next_event`` judges. Any exception from ``next_event`` other than
 ``WireError`` is our bug. After a ``WireError`` the connection cannot be resynchronised: send
 ``refuse(None, error)`` and close.
+
+The client's end lies in a file of its own, for a command would load the daemon's for nothing.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final, TypeGuard, TypeVar
+from typing import Final, TypeVar
 
 from cubbyd import codec
 from cubbyd.errors import (
@@ -18,26 +19,26 @@ from cubbyd.errors import (
     RefusedError,
     TooLargeError,
     WireError,
-    refusal,
 )
 from cubbyd.messages import Operation, Peer, Request, Response
 from cubbyd.secret import Secret
 from cubbyd.value import Map, Value
+from cubbyd.wire.client_connection import MAX_ID, ClientConnection, Need, is_uint
 from cubbyd.wire.framing import MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, FrameReader, frame
+
+__all__ = [
+    "MAX_ID",
+    "Asked",
+    "ClientConnection",
+    "Misasked",
+    "Need",
+    "ServerConnection",
+]
 
 T = TypeVar("T")
 
-MAX_ID: Final = 2**64 - 1
-"""Largest request id: what fits a CBOR unsigned integer."""
-
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _REQUEST_KEYS = frozenset({"id", "operation", "path", "token", "data", "wrap_ttl"})
-
-
-class Need(Enum):
-    """What ``next_event`` waits for."""
-
-    DATA = "data"
 
 
 @dataclass(slots=True)  # not frozen, as in messages
@@ -85,7 +86,7 @@ class ServerConnection:
         if not isinstance(fields, dict):
             raise MalformedFrameError("the payload is not a map")
         request_id = fields.get("id")
-        if not _is_uint(request_id):
+        if not is_uint(request_id):
             return Misasked(None, InvalidRequestError("'id' must be an unsigned integer"))
         try:
             return Asked(request_id, self._parse(fields))
@@ -109,7 +110,7 @@ class ServerConnection:
         wrap_ttl: int | str | None = None
         if "wrap_ttl" in fields:
             given = fields["wrap_ttl"]
-            if not (isinstance(given, str) or _is_uint(given)):
+            if not (isinstance(given, str) or is_uint(given)):
                 raise InvalidRequestError("'wrap_ttl' must be an unsigned integer or text")
             wrap_ttl = given
         return Request(
@@ -151,83 +152,6 @@ class ServerConnection:
             words["detail"] = {**detail}
         fields: Map = {"id": request_id, "error": words}
         return frame(codec.encode(fields), max_bytes=MAX_ANSWER_BYTES)
-
-
-class ClientConnection:
-    """A client's end: requests out, responses and refusals in, matched by their ids."""
-
-    def __init__(self) -> None:
-        self._reader = FrameReader(max_bytes=MAX_ANSWER_BYTES)
-        self._next_id = 0
-        self.receive_data = self._reader.receive_data
-
-    def ask(
-        self,
-        operation: Operation,
-        path: str,
-        *,
-        token: Secret | None = None,
-        data: Mapping[str, object] | None = None,
-        wrap_ttl: int | str | None = None,
-    ) -> tuple[int, bytes]:
-        """A request's id and frame.
-
-        Raises:
-            ValueError: The data holds something that cubbyd does not carry.
-        """
-        self._next_id += 1
-        fields: dict[str, object] = {
-            "id": self._next_id,
-            "operation": operation.value,
-            "path": path,
-        }
-        if token is not None:
-            fields["token"] = token.reveal_text()
-        if data is not None:
-            fields["data"] = data
-        if wrap_ttl is not None:
-            fields["wrap_ttl"] = wrap_ttl
-        # The limit is the daemon's to name: it may have been set higher there.
-        return self._next_id, frame(codec.encode_foreign(fields), max_bytes=2**32 - 1)
-
-    def next_event(self) -> tuple[int | None, Response | RefusedError] | Need:
-        """The id of a request and what became of it; the id is None when the daemon gave up on us.
-
-        Raises:
-            WireError: This is no daemon that we understand.
-        """
-        payload = self._reader.next_payload()
-        if payload is None:
-            return Need.DATA
-        fields = codec.decode(payload, max_items=len(payload))
-        if not isinstance(fields, dict):
-            raise MalformedFrameError("the answer is not a map")
-        request_id = fields.get("id")
-        if not (request_id is None or _is_uint(request_id)):
-            raise MalformedFrameError("the answer's id is not an unsigned integer")
-        if "error" in fields:
-            return request_id, _refusal(fields["error"])
-        if request_id is None:
-            raise MalformedFrameError("the answer has no id")
-        return request_id, Response.from_map(fields)
-
-
-def _refusal(words: Value) -> RefusedError:
-    match words:
-        case {"code": str(code), "status": int(status), "messages": list(messages), **rest}:
-            detail = rest.get("detail")
-            return refusal(
-                code,
-                status,
-                [str(message) for message in messages],
-                detail if isinstance(detail, dict) else None,
-            )
-        case _:
-            raise MalformedFrameError("the refusal lacks its code, status or messages")
-
-
-def _is_uint(value: Value) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID
 
 
 def _typed(fields: Map, key: str, kind: type[T], name: str) -> T | None:

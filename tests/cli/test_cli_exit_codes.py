@@ -1,5 +1,7 @@
 """Every way in which a command ends has one status, which never changes its meaning."""
 
+import gc
+
 import pytest
 from command_tree import commands
 
@@ -48,6 +50,14 @@ def test_the_help_tells_every_status(capsys):
     assert set(MEANINGS) == set(Exit)
     for code, meaning in MEANINGS.items():
         assert f"{code:>3}  {meaning.splitlines()[0]}" in told
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_command_within_another_program_leaves_its_garbage_alone():
+    assert main(["status"]) == 0
+
+    assert gc.isenabled()
+    assert not gc.get_freeze_count()
 
 
 def test_a_sealed_daemon_is_shown_as_one(toy, daemon, capsys):

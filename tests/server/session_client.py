@@ -5,10 +5,13 @@ import trio
 from cubbyd.messages import Operation, Peer, Response, Role
 from cubbyd.server import session
 from cubbyd.server.limits import Limits
+from cubbyd.server.session import IDLE_GRACE
 from cubbyd.wire.connection import ClientConnection, Need
 
 PEER = Peer(uid=1000, gid=1000, pid=42, role=Role.OWNER)
 LIMITS = Limits(idle_timeout=100, frame_timeout=10, send_timeout=20, max_frame_bytes=4096)
+IDLE = LIMITS.idle_timeout * (1 + IDLE_GRACE)
+"""When an idle client is let go."""
 
 
 class Client:

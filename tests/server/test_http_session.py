@@ -13,7 +13,7 @@ import trio
 from house import open_house
 from http_session import everything, exchange, serve
 from http_talk import GET, chunked, get, post, read_answers, sized
-from session_client import LIMITS, PEER, answering, echo_path
+from session_client import IDLE, LIMITS, PEER, answering, echo_path
 from trio.testing import memory_stream_pair
 
 from cubbyd.errors import (
@@ -151,7 +151,7 @@ async def test_an_idle_client_is_let_go_without_a_word(ends, autojump_clock):
 
     await serve(server)
 
-    assert trio.current_time() == LIMITS.idle_timeout
+    assert trio.current_time() == IDLE
     assert await client.receive_some() == b""
 
 
@@ -167,7 +167,7 @@ async def test_between_two_requests_the_idle_time_begins_anew(ends, autojump_clo
         nursery.start_soon(talk)
         await serve(server)
 
-    assert trio.current_time() == 60 + LIMITS.idle_timeout
+    assert trio.current_time() == 60 + IDLE
 
 
 @pytest.mark.parametrize(
