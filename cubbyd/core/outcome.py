@@ -1,7 +1,7 @@
 """A decision: what to answer once these changes are durable."""
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.policy import Policy
@@ -90,8 +90,7 @@ TokenChange: TypeAlias = Put | Remove
 Change: TypeAlias = TokenChange | PutPolicy | RemovePolicy | Tidy | Rotate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome(Generic[T]):
+class Outcome(NamedTuple, Generic[T]):
     """What to answer, and the changes that must be durable before anybody hears of it."""
 
     reply: T
@@ -111,6 +110,8 @@ class Outcome(Generic[T]):
         goes. A change of the caller's own file has the count in it already; if the file goes, the
         caller's other plans for it are moot.
         """
+        if counted is None and not self.changes:
+            return []  # as for everything that is only read
         first: list[Change] = []
         puts: list[Change] = []
         removes: list[Change] = []

@@ -107,19 +107,17 @@ class Router:
         """The reply, or what refuses the request, and the changes that come with either."""
         tokens = Tokens(self._store, self._clock())
         caller = _NOBODY
-        changes: tuple[Change, ...] = ()
-        afterwards: KeyChange | None = None
-        reply: T | RefusedError
+        decided: Outcome[T | RefusedError]
         try:
             context, route = self._admit(request, tokens)
             caller = context.caller  # from here on a use is spent, whatever follows
             outcome = self._perform(context, route)
-            reply = encode(outcome.reply)
-            changes, afterwards = outcome.changes, outcome.afterwards
+            decided = outcome.saying(encode(outcome.reply))
         except RefusedError as error:
-            reply = error
-        decided = Outcome(reply=reply, changes=(*changes, *tokens.burials), afterwards=afterwards)
-        return decided, decided.phases(caller.count())
+            decided = Outcome(reply=error)
+        if tokens.burials:
+            decided = decided._replace(changes=(*decided.changes, *tokens.burials))
+        return decided, decided.phases(caller.spent_use())
 
     def _admit(self, request: Request, tokens: Tokens) -> tuple[Context, Route | None]:
         """All that costs the caller nothing: what is asked, and by whom."""
@@ -139,7 +137,7 @@ class Router:
         if route is None or route.needs_caller:
             caller = identify(
                 request, tokens, self._acls, owner_needs_token=self._rules.owner_needs_token
-            ).using()
+            )
         else:
             caller = _NOBODY
         context = Context(
@@ -150,6 +148,7 @@ class Router:
             caller=caller,
             acls=self._acls,
             rules=self._rules,
+            new_id=self._request_id,
             wrap_ttl=wrap_ttl,
             wrapped=wrapped,
         )
@@ -166,11 +165,11 @@ class Router:
         if handler is None:
             raise UnsupportedOperationError(multierror("unsupported operation"))
         outcome = handler(context)
-        if outcome.reply is None:
+        response = outcome.reply
+        if response is None:
             if operation in (Operation.READ, Operation.LIST):
                 raise NotFoundError
             return outcome.saying(Response(request_id=self._request_id()))
-        response = outcome.reply
         if not response.request_id and response.wrap_info is None:
             response = replace(response, request_id=self._request_id())
         takes_any = route.fields is None and operation is Operation.WRITE

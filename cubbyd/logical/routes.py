@@ -30,9 +30,9 @@ def find(operation: Operation, path: Path) -> Route | None:
     if path.startswith(cubbyhole.MOUNT) or path == cubbyhole.MOUNT[:-1]:
         return cubbyhole.ROUTE
     route = ROUTES.get(path.removesuffix("/"))
-    is_listed = route is not None and Operation.LIST in route.handlers
     if operation in (Operation.LIST, Operation.SCAN) or path.endswith("/"):
         # What is listed is a folder, with or without its slash; nothing else of that name is meant.
+        is_listed = route is not None and Operation.LIST in route.handlers
         return route if is_listed else _below_folder(path)
     return route or _below_folder(path)
 

@@ -227,7 +227,7 @@ def _issued(
         if name != ROOT and find_policy(name, records) is None
     ]
     auth = auth_of(entry, token, ttl=entry.ttl, is_orphan=entry.parent is None)
-    response = Response(auth=auth, warnings=(*warnings, *unknown))
+    response = Response(request_id=context.new_id(), auth=auth, warnings=(*warnings, *unknown))
     return Outcome(reply=response, changes=(Put(entry=entry),))
 
 

@@ -21,7 +21,7 @@ from cubbyd.errors import (
     WrappingTokenInvalidError,
 )
 from cubbyd.logical.context import Context, Route, Rules
-from cubbyd.logical.cubbyhole import decode_object, open_contents
+from cubbyd.logical.cubbyhole import decode_object, find_object
 from cubbyd.logical.tokens import Known, Tokens
 from cubbyd.messages import Operation, Request, Response, WrapInfo
 from cubbyd.secret import Secret
@@ -83,7 +83,7 @@ def wrap(context: Context) -> Outcome[Response | None]:
     """The data of the request as an answer, which is then wrapped like any other."""
     if not context.wrap_ttl:
         raise InvalidRequestError("endpoint requires response wrapping to be used")
-    return Outcome(reply=Response(data=context.request.data or {}))
+    return context.answer(context.request.data or {})
 
 
 def lookup(context: Context) -> Outcome[Response | None]:
@@ -96,7 +96,7 @@ def lookup(context: Context) -> Outcome[Response | None]:
         "creation_time": rfc3339(entry.created_at),
         "creation_ttl": ttl,
     }
-    return Outcome(reply=Response(data={**data}))
+    return context.answer({**data})
 
 
 def unwrap(context: Context) -> Outcome[Response | None]:
@@ -187,7 +187,7 @@ def _wrapped(context: Context) -> tuple[Secret, Known]:
 
 def _stored_response(context: Context) -> Response:
     token, known = _wrapped(context)
-    inner = open_contents(known.record.open(token)).get(RESPONSE)
+    inner = find_object(known.record.open(token), RESPONSE)
     if inner is None:
         raise WrappingTokenInvalidError
     return Response.from_map(decode_object(inner))
