@@ -159,7 +159,7 @@ def opened(
             memory=memory,
             random=random,
             clock=clock,
-            request_id=partial(_uuid, random),
+            request_id=partial(answer_id, random),
         )
         desk = Desk(parts, rules(settings, measures))
         if keys is not None:
@@ -357,7 +357,7 @@ def limits(settings: Settings, hardening: Hardening) -> Limits:
     )
 
 
-def _uuid(random: Random) -> str:
+def answer_id(random: Random) -> str:
     """A UUID of version 4, as RFC 9562 writes it; each request has one."""
     digits = random(16).hex()
     variant = "89ab"[int(digits[16], 16) % 4]

@@ -39,7 +39,7 @@ def test_there_are_no_more_connections_than_descriptors_for_them():
 
 @pytest.mark.parametrize("drawn", [bytes(16), bytes(range(100, 116)), b"\xff" * 16])
 def test_the_id_of_an_answer_is_a_random_uuid(drawn):
-    assert daemon._uuid(lambda size: drawn[:size]) == str(UUID(bytes=drawn, version=4))
+    assert daemon.answer_id(lambda size: drawn[:size]) == str(UUID(bytes=drawn, version=4))
 
 
 class Doors:
