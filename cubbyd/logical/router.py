@@ -34,6 +34,10 @@ from cubbyd.value import Map
 
 T = TypeVar("T")
 
+_WRITE: Final = Operation.WRITE
+_CHANGING: Final = (_WRITE, Operation.PATCH)
+_ASKING: Final = (Operation.READ, Operation.LIST)
+
 _NOBODY: Final = Caller(acl=Acl(()), policies=(), display_name="")
 
 
@@ -127,7 +131,7 @@ class Router:
         if route is None or route.is_logical:
             wrap_ttl = wrapping.parse_wrap_ttl(request.wrap_ttl, self._rules)
         check_absolute(path)
-        if request.operation in (Operation.WRITE, Operation.PATCH):
+        if request.operation in _CHANGING:
             check_writable(path)
         wrapped: tuple[Secret, Known] | None = None
         if route is not None and route.is_about_wrapping:
@@ -167,12 +171,12 @@ class Router:
         outcome = handler(context)
         response = outcome.reply
         if response is None:
-            if operation in (Operation.READ, Operation.LIST):
+            if operation in _ASKING:
                 raise NotFoundError
             return outcome.saying(Response(request_id=self._request_id()))
         if not response.request_id and response.wrap_info is None:
             response = replace(response, request_id=self._request_id())
-        takes_any = route.fields is None and operation is Operation.WRITE
+        takes_any = route.fields is None and operation is _WRITE
         if not takes_any and (extra := context.fields.unrecognized(route.fields or ())):
             words = f"Endpoint ignored these unrecognized parameters: [{' '.join(extra)}]"
             response = replace(response, warnings=(*response.warnings, words))

@@ -5,7 +5,7 @@ dead token notes it for destruction: the router makes that durable before it ans
 clock that is set back never revives what was once seen dead.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.key_status import KeyStatus
@@ -15,6 +15,8 @@ from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry, TokenType
 from cubbyd.core.token_text import Prefix
 from cubbyd.errors import IntegrityError
 from cubbyd.secret import Secret
+
+_STUB: Final = TokenType.STUB
 
 
 class Opened(Protocol):
@@ -139,13 +141,13 @@ class Tokens:
             IntegrityError: Its file, or an ancestor's, is there and cannot be read.
         """
         record = self.records.record(accessor)
-        if record is None or record.entry.type is TokenType.STUB:
+        if record is None or record.entry.type is _STUB:
             return None
         if record.entry.parent is None and not record.entry.has_expired(self.now):
             return Known(record, 1)
         line: list[TokenEntry] = []
         ancestor: Opened | None = record
-        while ancestor is not None and ancestor.entry.type is not TokenType.STUB:
+        while ancestor is not None and ancestor.entry.type is not _STUB:
             line.append(ancestor.entry)
             if len(line) > MAX_TREE_DEPTH:
                 raise IntegrityError("a token has more ancestors than can be")
