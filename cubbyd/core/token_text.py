@@ -53,8 +53,8 @@ def _checksum(text: str) -> str:
 
 
 def _base62(number: int, width: int) -> str:
-    pairs = []
-    for _ in range(0, width, 2):
+    text = ""
+    while len(text) < width:
         number, pair = divmod(number, len(_PAIRS))
-        pairs.append(_PAIRS[pair])
-    return "".join(reversed(pairs))[-width:]
+        text = _PAIRS[pair] + text
+    return text[-width:]
