@@ -53,8 +53,8 @@ def _checksum(text: str) -> str:
 
 
 def _base62(number: int, width: int) -> str:
-    text = ""
-    while len(text) < width:
-        number, pair = divmod(number, len(_PAIRS))
-        text = _PAIRS[pair] + text
+    text, pairs = "", len(_PAIRS)
+    for _ in range(0, width, 2):
+        text = _PAIRS[number % pairs] + text
+        number //= pairs
     return text[-width:]
