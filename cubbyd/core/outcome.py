@@ -110,8 +110,8 @@ class Outcome(NamedTuple, Generic[T]):
         goes. A change of the caller's own file has the count in it already; if the file goes, the
         caller's other plans for it are moot.
         """
-        if counted is None and not self.changes:
-            return []  # as for everything that is only read
+        if counted is None and not self.changes[1:]:  # nearly always
+            return [[change] for change in self.changes]
         first: list[Change] = []
         puts: list[Change] = []
         removes: list[Change] = []

@@ -1,8 +1,7 @@
 """auth/token/*: tokens are created, looked up and revoked. auth/peer/login stands beside them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from cubbyd import codec
 from cubbyd.core.creation import Lifetime, child_policies, display_name, lifetime
@@ -53,8 +52,7 @@ def create_with_role(context: Context) -> Outcome[Response | None]:
     raise InvalidRequestError(f"unknown role {context.path.removeprefix(_WITH_ROLE)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
+class _Wish(NamedTuple):
     """What a request says of the token it wants, but for the times.
 
     Those are read when their turn has come: the first thing that is wrong is what OpenBao tells.

@@ -168,9 +168,10 @@ def wrap_reply(context: Context, outcome: Outcome[Response]) -> Outcome[Response
     response = outcome.reply
     if not context.wrap_ttl or response.is_empty or response.wrap_info:
         return outcome
-    going = sum(isinstance(each, Remove) for each in outcome.changes)
-    coming = sum(isinstance(each, Put) for each in outcome.changes)
-    context.check_token_quota(coming=coming - going)
+    coming = 0
+    for change in outcome.changes:
+        coming += isinstance(change, Put) - isinstance(change, Remove)
+    context.check_token_quota(coming=coming)
     path: str = context.path
     if context.request.operation is Operation.LIST and not path.endswith("/"):
         path += "/"
