@@ -360,5 +360,9 @@ def limits(settings: Settings, hardening: Hardening) -> Limits:
 def answer_id(random: Random) -> str:
     """A UUID of version 4, as RFC 9562 writes it; each request has one."""
     digits = random(16).hex()
-    variant = "89ab"[int(digits[16], 16) % 4]
+    variant = _VARIANT[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""Two random bits, after two that are the same for all."""

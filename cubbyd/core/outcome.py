@@ -8,7 +8,7 @@ from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry
 from cubbyd.secret import Secret
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
@@ -90,10 +90,10 @@ TokenChange: TypeAlias = Put | Remove
 Change: TypeAlias = TokenChange | PutPolicy | RemovePolicy | Tidy | Rotate
 
 
-class Outcome(NamedTuple, Generic[T]):
+class Outcome(NamedTuple, Generic[T_co]):
     """What to answer, and the changes that must be durable before anybody hears of it."""
 
-    reply: T
+    reply: T_co
     changes: tuple[Change, ...] = ()
     afterwards: KeyChange | None = None
     """What is to become of the keys then; before anybody hears of it, too."""

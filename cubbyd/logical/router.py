@@ -23,7 +23,7 @@ from cubbyd.errors import (
 )
 from cubbyd.logical import wrapping
 from cubbyd.logical.access import Acls, Caller, identify, permitting_rule
-from cubbyd.logical.context import Context, Route, Rules
+from cubbyd.logical.context import Context, Route, Rules, nothing
 from cubbyd.logical.fields import Fields
 from cubbyd.logical.routes import find, nowhere
 from cubbyd.logical.tokens import Known, Records, Tokens
@@ -90,7 +90,7 @@ class Router:
             if self._store.is_sealed:
                 raise SealedError
             try:
-                decided, phases = self._decide(request, encode)
+                reply, phases, afterwards = self._decide(request, encode)
                 if phases:
                     # Durable before anyone hears of it: a crash may lose a reply, never revive a
                     # token.
@@ -99,29 +99,30 @@ class Router:
                 await change.settled()
             else:
                 break
-        if isinstance(decided.reply, RefusedError):
-            raise decided.reply
-        if decided.afterwards is not None:
-            await self._change_keys(decided.afterwards)
-        return decided.reply
+        if isinstance(reply, RefusedError):
+            raise reply
+        if afterwards is not None:
+            await self._change_keys(afterwards)
+        return reply
 
     def _decide(
         self, request: Request, encode: Callable[[Response], T]
-    ) -> tuple[Outcome[T | RefusedError], list[list[Change]]]:
+    ) -> tuple[T | RefusedError, list[list[Change]], KeyChange | None]:
         """The reply, or what refuses the request, and the changes that come with either."""
         tokens = Tokens(self._store, self._clock())
         caller = _NOBODY
-        decided: Outcome[T | RefusedError]
+        reply: T | RefusedError
+        outcome: Outcome[Response | None]
         try:
             context, route = self._admit(request, tokens)
             caller = context.caller  # from here on a use is spent, whatever follows
             outcome = self._perform(context, route)
-            decided = outcome.saying(encode(outcome.reply))
+            reply = encode(outcome.reply)
         except RefusedError as error:
-            decided = Outcome(reply=error)
+            reply, outcome = error, nothing()
         if tokens.burials:
-            decided = decided._replace(changes=(*decided.changes, *tokens.burials))
-        return decided, decided.phases(caller.spent_use())
+            outcome = outcome._replace(changes=(*outcome.changes, *tokens.burials))
+        return reply, outcome.phases(caller.spent_use()), outcome.afterwards
 
     def _admit(self, request: Request, tokens: Tokens) -> tuple[Context, Route | None]:
         """All that costs the caller nothing: what is asked, and by whom."""

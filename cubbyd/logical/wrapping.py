@@ -197,9 +197,10 @@ def _stored_response(context: Context) -> Response:
 def _spent(context: Context) -> tuple[Remove, ...]:
     """The wrapping token, and the caller's too where that is another wrapping token."""
     _, known = _wrapped(context)
-    gone = {known.entry.accessor}
-    if context.caller.known is not None and context.caller.is_wrapping:
-        gone.add(context.caller.known.entry.accessor)
+    caller = context.caller.known
+    if caller is None or caller is known or not caller.entry.is_wrapping:
+        return (Remove(accessor=known.entry.accessor),)
+    gone = {known.entry.accessor, caller.entry.accessor}
     return tuple(Remove(accessor=accessor) for accessor in sorted(gone))
 
 
