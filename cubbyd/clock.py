@@ -1,7 +1,7 @@
 """Time as cubbyd tells it: seconds since the epoch, handed in, so that a test hands in its own."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 Timestamp: TypeAlias = float
@@ -9,6 +9,7 @@ Timestamp: TypeAlias = float
 
 Clock: TypeAlias = Callable[[], Timestamp]
 
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - an instant with a zone is told at twice the cost
 _FIRST: Final = -62_135_596_800.0  # 0001-01-01T00:00:00Z
 _LAST: Final = 253_402_300_799.0  # 9999-12-31T23:59:59Z
 
@@ -20,4 +21,4 @@ def rfc3339(instant: Timestamp) -> str:
     mind must not stop whoever tells of it.
     """
     named = min(max(instant, _FIRST), _LAST)
-    return datetime.fromtimestamp(named, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return (_EPOCH + timedelta(seconds=named)).isoformat(timespec="microseconds") + "Z"

@@ -32,6 +32,8 @@ class Operation(Enum):
     SCAN = "scan"
     """Likewise."""
 
+    __hash__ = object.__hash__  # each is there once; Enum's own is Python, and asked per request
+
 
 class Role(Enum):
     """What the kernel's word about a peer's uid is worth, by configuration."""

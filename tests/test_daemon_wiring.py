@@ -3,7 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import UUID
 
+import pytest
 import trio
 
 from cubbyd import daemon
@@ -33,6 +35,11 @@ def test_there_are_no_more_connections_than_descriptors_for_them():
     few = hardening(200)
 
     assert daemon.limits(SETTINGS, few).max_connections == few.max_connections < 200
+
+
+@pytest.mark.parametrize("drawn", [bytes(16), bytes(range(100, 116)), b"\xff" * 16])
+def test_the_id_of_an_answer_is_a_random_uuid(drawn):
+    assert daemon.answer_id(lambda size: drawn[:size]) == str(UUID(bytes=drawn, version=4))
 
 
 class Doors:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from cubbyd.core.duration import format_duration
 from cubbyd.core.policy import DEFAULT, RESPONSE_WRAPPING, ROOT
@@ -17,8 +17,7 @@ MAX_TTL: Final = 768 * 3600.0
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9-]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifetime:
+class Lifetime(NamedTuple):
     """How long a new token lives; 0 is for ever, or none."""
 
     ttl: float

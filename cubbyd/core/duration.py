@@ -1,6 +1,7 @@
 """Durations as OpenBao reads them: seconds, days, or a Go duration such as ``1h30m``."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MAX_NANOSECONDS: Final = 2**63 - 1
@@ -59,6 +60,7 @@ def _number(text: str) -> int:
     return -int(digits or 0) if text.startswith("-") else int(digits or 0)
 
 
+@lru_cache  # programs ask for the same few times over and over
 def _go_duration(text: str) -> int:
     """Go's time.ParseDuration: a sign, then terms of a number and a unit. Nanoseconds."""
     position = len(sign.group()) if (sign := _SIGN.match(text)) else 0

@@ -1,14 +1,14 @@
 """A decision: what to answer once these changes are durable."""
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.policy import Policy
 from cubbyd.core.token import Accessor, TokenEntry
 from cubbyd.secret import Secret
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
@@ -90,11 +90,10 @@ TokenChange: TypeAlias = Put | Remove
 Change: TypeAlias = TokenChange | PutPolicy | RemovePolicy | Tidy | Rotate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome(Generic[T]):
+class Outcome(NamedTuple, Generic[T_co]):
     """What to answer, and the changes that must be durable before anybody hears of it."""
 
-    reply: T
+    reply: T_co
     changes: tuple[Change, ...] = ()
     afterwards: KeyChange | None = None
     """What is to become of the keys then; before anybody hears of it, too."""
@@ -111,6 +110,8 @@ class Outcome(Generic[T]):
         goes. A change of the caller's own file has the count in it already; if the file goes, the
         caller's other plans for it are moot.
         """
+        if counted is None and not self.changes[1:]:  # nearly always
+            return [[change] for change in self.changes]
         first: list[Change] = []
         puts: list[Change] = []
         removes: list[Change] = []

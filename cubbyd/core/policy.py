@@ -31,6 +31,8 @@ class Capability(Enum):
     SUDO = "sudo"
     DENY = "deny"
 
+    __hash__ = object.__hash__  # each is there once; Enum's own is Python, and asked per request
+
 
 ROOT: Final = "root"
 DEFAULT: Final = "default"

@@ -13,6 +13,7 @@ from cubbyd.secret import Secret
 
 RANDOM_BYTES: Final = 32
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = [high + low for high in _DIGITS for low in _DIGITS]
 _BODY_DIGITS, _CHECK_DIGITS = 43, 6  # the least that hold 256 and 32 bits
 _FORM = re.compile(rf"(cbys|cbyw)_[0-9A-Za-z]{{{_BODY_DIGITS + _CHECK_DIGITS}}}", re.ASCII)
 
@@ -52,8 +53,8 @@ def _checksum(text: str) -> str:
 
 
 def _base62(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 62)
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
+    text, pairs = "", len(_PAIRS)
+    for _ in range(0, width, 2):
+        text = _PAIRS[number % pairs] + text
+        number //= pairs
+    return text[-width:]

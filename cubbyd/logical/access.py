@@ -1,9 +1,8 @@
 """Who asks, and what they may do: the peer, then the token, and then nothing but the token."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Self
+from typing import Final, NamedTuple
 
 from cubbyd.core.outcome import Put, Remove, TokenChange
 from cubbyd.core.policy import (
@@ -31,6 +30,10 @@ _OWNER_ACL: Final = RootAcl()
 _GUEST_ACL: Final = Acl(
     _update(path=f"sys/wrapping/{name}") for name in ("wrap", "unwrap", "rewrap", "lookup")
 )
+# To name an Enum's member is a call in Python 3.11: what each request asks for is named once.
+ON_FOLDERS: Final = (Operation.LIST, Operation.SCAN)
+"""Operations on a folder, which may be named with or without its slash."""
+
 _CAPABILITY: Final = {
     Operation.READ: Capability.READ,
     Operation.LIST: Capability.LIST,
@@ -41,8 +44,7 @@ _CAPABILITY: Final = {
 _EITHER_WRITE: Final = frozenset({Capability.CREATE, Capability.UPDATE})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks. ``known`` and ``token`` are None for a peer that sent no token."""
 
     acl: Acl
@@ -69,13 +71,7 @@ class Caller:
         """Whether the caller may do on this path what only few may."""
         return Capability.SUDO in self.acl.rule(path).capabilities
 
-    def using(self) -> Self:
-        """The same caller with one of its uses spent, where they are counted."""
-        if self.known is None or not self.known.entry.is_limited:
-            return self
-        return replace(self, counted=self.known.entry.used())
-
-    def count(self) -> TokenChange | None:
+    def spent_use(self) -> TokenChange | None:
         """The change that records the spent use; the last one takes the token with it."""
         if self.counted is None:
             return None
@@ -128,7 +124,7 @@ class Acls:
 
 
 def identify(request: Request, tokens: Tokens, acls: Acls, *, owner_needs_token: bool) -> Caller:
-    """The caller of a request that needs one.
+    """The caller of a request that needs one, with one of its uses spent where they are counted.
 
     Raises:
         PermissionDeniedError: There is no such living token. All such cases look alike.
@@ -144,13 +140,14 @@ def identify(request: Request, tokens: Tokens, acls: Acls, *, owner_needs_token:
     known = tokens.by_token(request.token)
     if known is None:
         raise PermissionDeniedError
-    entry = known.entry
+    entry = known.record.entry
     return Caller(
         acl=acls.of(entry.policies, tokens.records),
         policies=entry.policies,
         display_name=entry.display_name,
         token=request.token,
         known=known,
+        counted=entry.used() if entry.is_limited else None,
     )
 
 
@@ -170,11 +167,11 @@ def permitting_rule(
         PermissionDeniedError: There is none. The words differ for a caller without a token, as
             OpenBao's do.
     """
-    is_of_folder = operation in (Operation.LIST, Operation.SCAN)
-    rule = caller.acl.list_rule(path) if is_of_folder else caller.acl.rule(path)
+    rule = caller.acl.list_rule(path) if operation in ON_FOLDERS else caller.acl.rule(path)
     granted = rule.capabilities
-    if operation is not Operation.WRITE:
-        is_permitted = _CAPABILITY[operation] in granted
+    wanted = _CAPABILITY.get(operation)
+    if wanted is not None:
+        is_permitted = wanted in granted
     elif granted >= _EITHER_WRITE:
         is_permitted = True
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.creation import Bounds
@@ -15,6 +15,7 @@ from cubbyd.logical.fields import Fields
 from cubbyd.logical.tokens import Known, Tokens
 from cubbyd.messages import Operation, Peer, Request, Response
 from cubbyd.secret import Secret
+from cubbyd.value import Map
 
 MAX_CUBBYHOLE_BYTES: Final = 1024 * 1024 - 4096
 """Default quota of a cubbyhole: with header, metadata and padding the file stays near 1 MiB."""
@@ -67,8 +68,7 @@ class Rules:
     """What holds of that which keeps secrets in memory from others; told to whoever asks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """One request at the moment of its decision."""
 
     request: Request
@@ -78,6 +78,8 @@ class Context:
     caller: Caller
     acls: Acls
     rules: Rules
+    new_id: Callable[[], str]
+    """Draws the id of an answer."""
     wrap_ttl: float = 0
     """Seconds for which the answer shall be wrapped; 0: not at all."""
     wrapped: tuple[Secret, Known] | None = None
@@ -93,6 +95,10 @@ class Context:
         """The peer as a new token's metadata remembers it."""
         peer = self.request.peer
         return Creator(uid=peer.uid, gid=peer.gid, pid=peer.pid, exe=peer.exe, unit=peer.unit)
+
+    def answer(self, data: Map) -> Outcome[Response | None]:
+        """Decided: this is the answer, and nothing changes."""
+        return Outcome(reply=Response(request_id=self.new_id(), data=data))
 
     def check_token_quota(self, *, coming: int = 0) -> None:
         """Refuse one token more than the peer may have.

@@ -21,12 +21,13 @@ _DEPRECATED = (
 def read(context: Context) -> Outcome[Response | None]:
     """The object at the path, exactly as it was written."""
     name = _name(context)
-    found = load(context).get(name)
+    token, known = context.caller.require(own="a cubbyhole")
+    found = find_object(known.record.open(token), name)
     if found is None:
         return nothing()
     if context.caller.is_wrapping and name == RESPONSE:
         return _unwrap_by_reading(context, found)
-    return Outcome(reply=Response(data=decode_object(found)))
+    return context.answer(decode_object(found))
 
 
 def _unwrap_by_reading(context: Context, stored: bytes) -> Outcome[Response | None]:
@@ -59,7 +60,7 @@ def delete(context: Context) -> Outcome[Response | None]:
 def list_(context: Context) -> Outcome[Response | None]:
     """The names directly below the path."""
     names = children(load(context), _below(context))
-    return Outcome(reply=Response(data={"keys": [*names]})) if names else nothing()
+    return context.answer({"keys": [*names]}) if names else nothing()
 
 
 def exists(context: Context) -> bool:
@@ -75,10 +76,14 @@ def load(context: Context) -> dict[str, bytes]:
 
 def open_contents(encoded: bytes | None) -> dict[str, bytes]:
     """A cubbyhole's encoded objects by path: only what is read is decoded further."""
-    contents = {} if encoded is None else codec.decode_own(encoded)
-    if not isinstance(contents, dict):
-        raise TypeError("a cubbyhole is a map")
+    contents = {} if encoded is None else decode_object(encoded)
     return {name: item for name, item in contents.items() if isinstance(item, bytes)}
+
+
+def find_object(encoded: bytes | None, name: str) -> bytes | None:
+    """One encoded object out of a cubbyhole, or None where there is none of this path."""
+    found = None if encoded is None else decode_object(encoded).get(name)
+    return found if isinstance(found, bytes) else None
 
 
 def _stored(context: Context, contents: dict[str, bytes]) -> Outcome[Response | None]:
@@ -113,10 +118,10 @@ def _name(context: Context) -> str:
 
 
 def decode_object(encoded: bytes) -> Map:
-    """One object out of a cubbyhole."""
+    """A cubbyhole, or one object out of it."""
     value = codec.decode_own(encoded)
     if not isinstance(value, dict):
-        raise TypeError("what lies in a cubbyhole is a map")
+        raise TypeError("a cubbyhole is a map, and so is what lies in it")
     return value
 
 

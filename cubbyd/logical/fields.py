@@ -5,7 +5,7 @@ cannot be turned into the wanted type is refused by name, without its value.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -25,12 +25,14 @@ _FALSE = {"0", "f", "F", "FALSE", "false", "False", ""}
 class Fields:
     """What a request said; a member that is null is one with the zero of its type."""
 
+    __slots__ = ("_data",)
+
     def __init__(self, data: Map | None) -> None:
         self._data = {} if data is None else data
 
-    def unrecognized(self, known: Collection[str]) -> list[str]:
+    def unrecognized(self, known: Iterable[str]) -> list[str]:
         """Members that an endpoint with these fields has no use for, sorted."""
-        return sorted(self._data.keys() - set(known))
+        return sorted(self._data.keys() - known) if self._data else []
 
     def raw(self, name: str) -> Value:
         """The member as it came."""

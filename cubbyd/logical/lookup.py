@@ -86,13 +86,13 @@ def _described(
     if entry.renewed_at is not None:
         data["last_renewal"] = rfc3339(entry.renewed_at)
         data["last_renewal_time"] = int(entry.renewed_at)
-    return Outcome(reply=Response(data=data))
+    return context.answer(data)
 
 
 def accessors(context: Context) -> Outcome[Response | None]:
     """The accessors of all tokens whose files are there, in no order."""
     keys = context.tokens.records.living(context.now)
-    return Outcome(reply=Response(data={"keys": [*keys]})) if keys else nothing()
+    return context.answer({"keys": [*keys]}) if keys else nothing()
 
 
 _WRITE, _READ, _LIST = Operation.WRITE, Operation.READ, Operation.LIST

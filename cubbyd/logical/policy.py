@@ -3,7 +3,6 @@
 sys/policy is the same by its old name, with the old names of members, as Vault's clients use it.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from cubbyd.clock import rfc3339
@@ -32,13 +31,13 @@ _NO_RULES: Final = Policy(name=ROOT, text="", rules=(), version=0)
 
 def list_policies(context: Context) -> Outcome[Response | None]:
     """The names of all policies, but for the one that only wrapping tokens have."""
-    return Outcome(reply=Response(data={"keys": _names(context)}))
+    return context.answer({"keys": _names(context)})
 
 
 def list_by_old_path(context: Context) -> Outcome[Response | None]:
     """The same names, twice."""
     names = _names(context)
-    return Outcome(reply=Response(data={"keys": names, "policies": [*names]}))
+    return context.answer({"keys": names, "policies": [*names]})
 
 
 def _names(context: Context) -> list[Value]:
@@ -62,7 +61,7 @@ def read_policy(context: Context) -> Outcome[Response | None]:
     }
     if not is_root:
         data["modified"] = rfc3339(policy.modified_at)
-    return Outcome(reply=Response(data=data))
+    return context.answer(data)
 
 
 def read_by_old_path(context: Context) -> Outcome[Response | None]:
@@ -71,7 +70,7 @@ def read_by_old_path(context: Context) -> Outcome[Response | None]:
     if outcome.reply is None or outcome.reply.data is None:
         return outcome
     data = {("rules" if key == "policy" else key): each for key, each in outcome.reply.data.items()}
-    return Outcome(reply=Response(data=data))
+    return context.answer(data)
 
 
 def write_policy(context: Context) -> Outcome[Response | None]:
@@ -88,7 +87,7 @@ def write_by_old_path(context: Context) -> Outcome[Response | None]:
         return _write(context, text)
     words = "'rules' is deprecated, please use 'policy' instead"
     outcome = _write(context, context.fields.text("rules"))
-    return replace(outcome, reply=Response(warnings=(words,)))
+    return outcome.saying(Response(warnings=(words,)))
 
 
 def _check_members(context: Context, known: tuple[str, ...]) -> None:
@@ -194,7 +193,7 @@ def _capabilities(
     data: Map = {path: [*(["root"] if is_root else _granted(acl, path))] for path in paths}
     if len(paths) == 1:
         data["capabilities"] = data[paths[0]]
-    return Outcome(reply=Response(data=data))
+    return context.answer(data)
 
 
 def _granted(acl: Acl, asked: str) -> list[str]:

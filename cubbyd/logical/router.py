@@ -23,7 +23,7 @@ from cubbyd.errors import (
 )
 from cubbyd.logical import wrapping
 from cubbyd.logical.access import Acls, Caller, identify, permitting_rule
-from cubbyd.logical.context import Context, Route, Rules
+from cubbyd.logical.context import Context, Route, Rules, nothing
 from cubbyd.logical.fields import Fields
 from cubbyd.logical.routes import find, nowhere
 from cubbyd.logical.tokens import Known, Records, Tokens
@@ -33,6 +33,10 @@ from cubbyd.store.commit import InFlightError
 from cubbyd.value import Map
 
 T = TypeVar("T")
+
+_WRITE: Final = Operation.WRITE
+_CHANGING: Final = (_WRITE, Operation.PATCH)
+_ASKING: Final = (Operation.READ, Operation.LIST)
 
 _NOBODY: Final = Caller(acl=Acl(()), policies=(), display_name="")
 
@@ -86,7 +90,7 @@ class Router:
             if self._store.is_sealed:
                 raise SealedError
             try:
-                decided, phases = self._decide(request, encode)
+                reply, phases, afterwards = self._decide(request, encode)
                 if phases:
                     # Durable before anyone hears of it: a crash may lose a reply, never revive a
                     # token.
@@ -95,31 +99,30 @@ class Router:
                 await change.settled()
             else:
                 break
-        if isinstance(decided.reply, RefusedError):
-            raise decided.reply
-        if decided.afterwards is not None:
-            await self._change_keys(decided.afterwards)
-        return decided.reply
+        if isinstance(reply, RefusedError):
+            raise reply
+        if afterwards is not None:
+            await self._change_keys(afterwards)
+        return reply
 
     def _decide(
         self, request: Request, encode: Callable[[Response], T]
-    ) -> tuple[Outcome[T | RefusedError], list[list[Change]]]:
+    ) -> tuple[T | RefusedError, list[list[Change]], KeyChange | None]:
         """The reply, or what refuses the request, and the changes that come with either."""
         tokens = Tokens(self._store, self._clock())
         caller = _NOBODY
-        changes: tuple[Change, ...] = ()
-        afterwards: KeyChange | None = None
         reply: T | RefusedError
+        outcome: Outcome[Response | None]
         try:
             context, route = self._admit(request, tokens)
             caller = context.caller  # from here on a use is spent, whatever follows
             outcome = self._perform(context, route)
             reply = encode(outcome.reply)
-            changes, afterwards = outcome.changes, outcome.afterwards
         except RefusedError as error:
-            reply = error
-        decided = Outcome(reply=reply, changes=(*changes, *tokens.burials), afterwards=afterwards)
-        return decided, decided.phases(caller.count())
+            reply, outcome = error, nothing()
+        if tokens.burials:
+            outcome = outcome._replace(changes=(*outcome.changes, *tokens.burials))
+        return reply, outcome.phases(caller.spent_use()), outcome.afterwards
 
     def _admit(self, request: Request, tokens: Tokens) -> tuple[Context, Route | None]:
         """All that costs the caller nothing: what is asked, and by whom."""
@@ -129,7 +132,7 @@ class Router:
         if route is None or route.is_logical:
             wrap_ttl = wrapping.parse_wrap_ttl(request.wrap_ttl, self._rules)
         check_absolute(path)
-        if request.operation in (Operation.WRITE, Operation.PATCH):
+        if request.operation in _CHANGING:
             check_writable(path)
         wrapped: tuple[Secret, Known] | None = None
         if route is not None and route.is_about_wrapping:
@@ -139,7 +142,7 @@ class Router:
         if route is None or route.needs_caller:
             caller = identify(
                 request, tokens, self._acls, owner_needs_token=self._rules.owner_needs_token
-            ).using()
+            )
         else:
             caller = _NOBODY
         context = Context(
@@ -150,6 +153,7 @@ class Router:
             caller=caller,
             acls=self._acls,
             rules=self._rules,
+            new_id=self._request_id,
             wrap_ttl=wrap_ttl,
             wrapped=wrapped,
         )
@@ -166,14 +170,14 @@ class Router:
         if handler is None:
             raise UnsupportedOperationError(multierror("unsupported operation"))
         outcome = handler(context)
-        if outcome.reply is None:
-            if operation in (Operation.READ, Operation.LIST):
+        response = outcome.reply
+        if response is None:
+            if operation in _ASKING:
                 raise NotFoundError
             return outcome.saying(Response(request_id=self._request_id()))
-        response = outcome.reply
         if not response.request_id and response.wrap_info is None:
             response = response.identified(self._request_id())
-        takes_any = route.fields is None and operation is Operation.WRITE
+        takes_any = route.fields is None and operation is _WRITE
         if not takes_any and (extra := context.fields.unrecognized(route.fields or ())):
             words = f"Endpoint ignored these unrecognized parameters: [{' '.join(extra)}]"
             response = replace(response, warnings=(*response.warnings, words))

@@ -5,6 +5,7 @@ from typing import Final
 from cubbyd.core.path import Path
 from cubbyd.errors import UnsupportedPathError, multierror
 from cubbyd.logical import cubbyhole, lookup, policy, renewal, revocation, sys, token, tools
+from cubbyd.logical.access import ON_FOLDERS
 from cubbyd.logical.context import Route
 from cubbyd.messages import Operation
 
@@ -30,9 +31,9 @@ def find(operation: Operation, path: Path) -> Route | None:
     if path.startswith(cubbyhole.MOUNT) or path == cubbyhole.MOUNT[:-1]:
         return cubbyhole.ROUTE
     route = ROUTES.get(path.removesuffix("/"))
-    is_listed = route is not None and Operation.LIST in route.handlers
-    if operation in (Operation.LIST, Operation.SCAN) or path.endswith("/"):
+    if operation in ON_FOLDERS or path.endswith("/"):
         # What is listed is a folder, with or without its slash; nothing else of that name is meant.
+        is_listed = route is not None and Operation.LIST in route.handlers
         return route if is_listed else _below_folder(path)
     return route or _below_folder(path)
 
@@ -47,5 +48,5 @@ def nowhere(operation: Operation, path: Path) -> UnsupportedPathError:
     folder = path if path.endswith("/") else path + "/"
     if folder.startswith(_MOUNTS):
         return UnsupportedPathError(multierror("unsupported path"))
-    named = folder if operation in (Operation.LIST, Operation.SCAN) else path
+    named = folder if operation in ON_FOLDERS else path
     return UnsupportedPathError(f'no handler for route "{named}". route entry not found.')

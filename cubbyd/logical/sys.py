@@ -82,7 +82,7 @@ def key_status(context: Context) -> Outcome[Response | None]:
         "encryptions": status.encryptions,
         "files": files,
     }
-    return Outcome(reply=Response(data=data))
+    return context.answer(data)
 
 
 def _telling(tell: Callable[[State], Response]) -> Handler:

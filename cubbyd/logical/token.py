@@ -1,8 +1,7 @@
 """auth/token/*: tokens are created, looked up and revoked. auth/peer/login stands beside them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from cubbyd import codec
 from cubbyd.core.creation import Lifetime, child_policies, display_name, lifetime
@@ -53,8 +52,7 @@ def create_with_role(context: Context) -> Outcome[Response | None]:
     raise InvalidRequestError(f"unknown role {context.path.removeprefix(_WITH_ROLE)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
+class _Wish(NamedTuple):
     """What a request says of the token it wants, but for the times.
 
     Those are read when their turn has come: the first thing that is wrong is what OpenBao tells.
@@ -227,7 +225,7 @@ def _issued(
         if name != ROOT and find_policy(name, records) is None
     ]
     auth = auth_of(entry, token, ttl=entry.ttl, is_orphan=entry.parent is None)
-    response = Response(auth=auth, warnings=(*warnings, *unknown))
+    response = Response(request_id=context.new_id(), auth=auth, warnings=(*warnings, *unknown))
     return Outcome(reply=response, changes=(Put(entry=entry),))
 
 

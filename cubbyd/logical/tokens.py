@@ -5,8 +5,7 @@ dead token notes it for destruction: the router makes that durable before it ans
 clock that is set back never revives what was once seen dead.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.key_status import KeyStatus
@@ -16,6 +15,8 @@ from cubbyd.core.token import MAX_TREE_DEPTH, Accessor, TokenEntry, TokenType
 from cubbyd.core.token_text import Prefix
 from cubbyd.errors import IntegrityError
 from cubbyd.secret import Secret
+
+_STUB: Final = TokenType.STUB
 
 
 class Opened(Protocol):
@@ -90,8 +91,7 @@ class Records(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A token that is alive."""
 
     record: Opened
@@ -112,10 +112,14 @@ class Known:
 class Tokens:
     """The living tokens at one moment, and the dead that were met on the way."""
 
+    __slots__ = ("_asked", "_dead", "_known", "now", "records")
+
     def __init__(self, records: Records, now: Timestamp) -> None:
         self.records = records
         self.now = now
         self._dead: dict[Accessor, Remove] = {}
+        self._asked: Secret | None = None
+        self._known: Known | None = None
 
     @property
     def burials(self) -> tuple[Remove, ...]:
@@ -124,7 +128,11 @@ class Tokens:
 
     def by_token(self, token: Secret) -> Known | None:
         """The living token with this text."""
-        return self.by_accessor(self.records.accessor(token))
+        # An unwrapping asks twice for one token: for what it wraps, and for who asks.
+        if self._asked is not token:
+            self._known = self.by_accessor(self.records.accessor(token))
+            self._asked = token
+        return self._known
 
     def by_accessor(self, accessor: Accessor) -> Known | None:
         """The living token with this accessor.
@@ -133,11 +141,13 @@ class Tokens:
             IntegrityError: Its file, or an ancestor's, is there and cannot be read.
         """
         record = self.records.record(accessor)
-        if record is None or record.entry.type is TokenType.STUB:
+        if record is None or record.entry.type is _STUB:
             return None
+        if record.entry.parent is None and not record.entry.has_expired(self.now):
+            return Known(record, 1)
         line: list[TokenEntry] = []
         ancestor: Opened | None = record
-        while ancestor is not None and ancestor.entry.type is not TokenType.STUB:
+        while ancestor is not None and ancestor.entry.type is not _STUB:
             line.append(ancestor.entry)
             if len(line) > MAX_TREE_DEPTH:
                 raise IntegrityError("a token has more ancestors than can be")

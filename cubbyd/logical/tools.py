@@ -42,7 +42,7 @@ def random(context: Context) -> Outcome[Response | None]:
         raise InvalidRequestError(f"'bytes' should be less than {MAX_RANDOM_BYTES}")
     form = _format(fields, '"{}"', default="base64")
     drawn = context.tokens.records.random(size)
-    return Outcome(reply=Response(data={"random_bytes": _encoded(drawn, form)}))
+    return context.answer({"random_bytes": _encoded(drawn, form)})
 
 
 def _size(named: str) -> int:
@@ -62,7 +62,7 @@ def hash_(context: Context) -> Outcome[Response | None]:
     if algorithm not in _ALGORITHMS:
         raise InvalidRequestError(f"unsupported algorithm {algorithm}")
     digest = hashlib.new(_ALGORITHMS[algorithm], data).digest()
-    return Outcome(reply=Response(data={"sum": _encoded(digest, form)}))
+    return context.answer({"sum": _encoded(digest, form)})
 
 
 def _format(fields: Fields, quoted: str, *, default: str) -> str:

@@ -21,7 +21,7 @@ from cubbyd.errors import (
     WrappingTokenInvalidError,
 )
 from cubbyd.logical.context import Context, Route, Rules
-from cubbyd.logical.cubbyhole import decode_object, open_contents
+from cubbyd.logical.cubbyhole import decode_object, find_object
 from cubbyd.logical.tokens import Known, Tokens
 from cubbyd.messages import Operation, Request, Response, WrapInfo
 from cubbyd.secret import Secret
@@ -83,7 +83,7 @@ def wrap(context: Context) -> Outcome[Response | None]:
     """The data of the request as an answer, which is then wrapped like any other."""
     if not context.wrap_ttl:
         raise InvalidRequestError("endpoint requires response wrapping to be used")
-    return Outcome(reply=Response(data=context.request.data or {}))
+    return context.answer(context.request.data or {})
 
 
 def lookup(context: Context) -> Outcome[Response | None]:
@@ -96,7 +96,7 @@ def lookup(context: Context) -> Outcome[Response | None]:
         "creation_time": rfc3339(entry.created_at),
         "creation_ttl": ttl,
     }
-    return Outcome(reply=Response(data={**data}))
+    return context.answer({**data})
 
 
 def unwrap(context: Context) -> Outcome[Response | None]:
@@ -168,9 +168,10 @@ def wrap_reply(context: Context, outcome: Outcome[Response]) -> Outcome[Response
     response = outcome.reply
     if not context.wrap_ttl or response.is_empty or response.wrap_info:
         return outcome
-    going = sum(isinstance(each, Remove) for each in outcome.changes)
-    coming = sum(isinstance(each, Put) for each in outcome.changes)
-    context.check_token_quota(coming=coming - going)
+    coming = 0
+    for change in outcome.changes:
+        coming += isinstance(change, Put) - isinstance(change, Remove)
+    context.check_token_quota(coming=coming)
     path: str = context.path
     if context.request.operation is Operation.LIST and not path.endswith("/"):
         path += "/"
@@ -187,7 +188,7 @@ def _wrapped(context: Context) -> tuple[Secret, Known]:
 
 def _stored_response(context: Context) -> Response:
     token, known = _wrapped(context)
-    inner = open_contents(known.record.open(token)).get(RESPONSE)
+    inner = find_object(known.record.open(token), RESPONSE)
     if inner is None:
         raise WrappingTokenInvalidError
     return Response.from_map(decode_object(inner))
@@ -196,9 +197,10 @@ def _stored_response(context: Context) -> Response:
 def _spent(context: Context) -> tuple[Remove, ...]:
     """The wrapping token, and the caller's too where that is another wrapping token."""
     _, known = _wrapped(context)
-    gone = {known.entry.accessor}
-    if context.caller.known is not None and context.caller.is_wrapping:
-        gone.add(context.caller.known.entry.accessor)
+    caller = context.caller.known
+    if caller is None or caller is known or not caller.entry.is_wrapping:
+        return (Remove(accessor=known.entry.accessor),)
+    gone = {known.entry.accessor, caller.entry.accessor}
     return tuple(Remove(accessor=accessor) for accessor in sorted(gone))
 
 
