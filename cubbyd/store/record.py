@@ -9,6 +9,7 @@ every byte.
 from collections.abc import Mapping
 from dataclasses import field
 from operator import contains
+from sys import intern
 from typing import Final, TypeAlias, cast
 
 from cubbyd import codec
@@ -22,6 +23,9 @@ from cubbyd.secret import Secret
 from cubbyd.store.sealed_file import Random, Section, associated, open_file, seal_file
 from cubbyd.unchanging import unchanging
 from cubbyd.value import Map, Value
+
+MAX_CREATORS: Final = 256
+"""In memory at once, besides those of the records that are there."""
 
 _TYPES = {kind.value: kind for kind in TokenType}
 
@@ -76,15 +80,38 @@ def encode(record: Record, keys: RootKeys, random: Random) -> bytes:
     return file + record.sealed
 
 
-def decode(file: bytes, accessor: Accessor, keys: RootKeys) -> Record:
+class Creators:
+    """Creators as they were read, each in memory once: few programs make most of the tokens."""
+
+    def __init__(self) -> None:
+        self._known: dict[_CreatorMembers, Creator] = {}
+
+    def read(self, fields: Map) -> Creator:
+        """The creator that a map tells of. Raises SealBrokenError where it tells of none."""
+        members = cast("_CreatorMembers", _CREATOR.members(fields))
+        creator = self._known.get(members)
+        if creator is None:
+            uid, gid, pid, exe, unit = members
+            creator = Creator(uid=uid, gid=gid, pid=pid, exe=exe, unit=unit)
+            if len(self._known) >= MAX_CREATORS:
+                self._known.clear()
+            self._known[members] = creator
+        return creator
+
+
+def decode(
+    file: bytes, accessor: Accessor, keys: RootKeys, creators: Creators | None = None
+) -> Record:
     """The record in a file that lay under this accessor's name.
+
+    ``creators`` are those of the records that it is kept with.
 
     Raises:
         SealBrokenError: It does not open as this accessor's.
         UnknownFormatError: It is of another format version, or of a term that the keyring lacks.
     """
     term, plaintext, sealed = open_file(file, Section.METADATA, accessor, keys=keys)
-    entry, file_key = _metadata_from(plaintext)
+    entry, file_key = _metadata_from(plaintext, creators or Creators())
     if (file_key is None) == bool(sealed) or entry.accessor != accessor:
         raise SealBrokenError("a token's file does not end where its metadata says")
     return Record(entry=entry, term=term, file_key=file_key, sealed=sealed)
@@ -197,8 +224,11 @@ _MetadataMembers: TypeAlias = tuple[
 ]
 
 
-def _metadata_from(plaintext: bytes) -> tuple[TokenEntry, Secret | None]:
-    """The entry and the file key. What opened was sealed by us, so only its shape is looked at."""
+def _metadata_from(plaintext: bytes, creators: Creators) -> tuple[TokenEntry, Secret | None]:
+    """The entry and the file key. What opened was sealed by us, so only its shape is looked at.
+
+    Texts that many tokens have are interned: thousands of records are kept.
+    """
     members = cast("_MetadataMembers", _METADATA.members(_decoded(plaintext)))
     (
         accessor,
@@ -226,9 +256,9 @@ def _metadata_from(plaintext: bytes) -> tuple[TokenEntry, Secret | None]:
     entry = TokenEntry(
         accessor=accessor,
         type=_TYPES[kind],
-        policies=tuple(map(str, policies)),
-        path=path,
-        creator=_creator_from(creator),
+        policies=tuple(intern(str(policy)) for policy in policies),
+        path=intern(path),
+        creator=creators.read(creator),
         created_at=created_at,
         issued_at=issued_at,
         parent=parent,
@@ -239,16 +269,11 @@ def _metadata_from(plaintext: bytes) -> tuple[TokenEntry, Secret | None]:
         period=period,
         num_uses=num_uses,
         renewable=renewable,
-        display_name=display_name,
+        display_name=intern(display_name),
         meta=None if meta is None else {key: str(value) for key, value in meta.items()},
         wrapped_accessor=wrapped_accessor,
     )
     return entry, None if file_key is None else Secret(file_key)
-
-
-def _creator_from(fields: Map) -> Creator:
-    uid, gid, pid, exe, unit = cast("_CreatorMembers", _CREATOR.members(fields))
-    return Creator(uid=uid, gid=gid, pid=pid, exe=exe, unit=unit)
 
 
 def _decoded(plaintext: bytes) -> Value:
