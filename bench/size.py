@@ -120,8 +120,14 @@ def _compare(what: str, base: Side, other: Side, turns: int) -> None:
         row(
             f"{kind}, {what}: with {FEW} tokens, with all",
             f"{before:.0f} us, {after:.0f} us: {after / before:.2f} times; "
-            f"of the daemon's CPU {other.cpu[kind] / base.cpu[kind]:.2f} times",
+            f"of the daemon's CPU {_each(base, kind):.0f} us, {_each(other, kind):.0f} us: "
+            f"{other.cpu[kind] / base.cpu[kind]:.2f} times",
         )
+
+
+def _each(side: Side, kind: str) -> float:
+    """Microseconds of a daemon's CPU for one request."""
+    return side.cpu[kind] / len(side.times.by_kind[kind]) * 1e6
 
 
 def _list_and_tidy(daemon: Daemon, tokens: Iterator[Secret], quiet: Times) -> None:

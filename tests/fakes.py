@@ -28,6 +28,10 @@ class MemoryFiles:
     def read(self, name: str) -> bytes | None:
         return self.files.get(name)
 
+    def read_with_version(self, name: str) -> tuple[bytes, object] | None:
+        data = self.read(name)
+        return None if data is None else (data, data)
+
     def version(self, name: str) -> object:
         return self.files.get(name)
 

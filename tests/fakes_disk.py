@@ -26,6 +26,11 @@ class FaultyFiles:
             raise OSError(self.unreadable[name], "the disk will not")
         return self.inner.read(name)
 
+    def read_with_version(self, name):
+        if name in self.unreadable:
+            raise OSError(self.unreadable[name], "the disk will not")
+        return self.inner.read_with_version(name)
+
     def version(self, name):
         if name in self.unreadable:
             raise OSError(self.unreadable[name], "the disk will not")

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "cubbyd"
 # The default paths lie as low, since daemon and client must look in the same places. Settings are
 # only named beside the codec: config, far above, reads the file.
 FLOORS = [
-    {"value"},
+    {"value", "unchanging"},
     {"errors", "secret", "clock", "locations"},
     {"messages", "codec", "core", "crypto", "settings"},
     {"wire", "store", "audit"},
@@ -40,7 +40,7 @@ FLOORS = [
     {"daemon"},
     {"cli"},
 ]
-PURE = {"errors", "value", "secret", "messages", "codec", "core", "wire", "logical"}
+PURE = {"errors", "value", "unchanging", "secret", "messages", "codec", "core", "wire", "logical"}
 IMPURE = {"trio", "os", "socket", "time", "random", "secrets", "logging", "threading"}
 ONLY_DOORS = {
     "cbor2": {"codec"},

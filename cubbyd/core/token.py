@@ -1,12 +1,13 @@
 """A token as the daemon knows it, without the token itself: what its file's metadata says."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Final, NewType, Self
 
 from cubbyd.clock import Timestamp
 from cubbyd.core.policy import RESPONSE_WRAPPING
+from cubbyd.unchanging import unchanging
 
 Accessor = NewType("Accessor", str)
 """32 hex digits derived from the token: names its file, and lets others revoke what they cannot
@@ -31,7 +32,7 @@ class TokenType(Enum):
     """What a token leaves behind that was revoked without its children: they are orphans now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class Creator:
     """Who had a token made, as the kernel told; exe and unit are observed, not proven."""
 
@@ -42,7 +43,7 @@ class Creator:
     unit: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class TokenEntry:
     """A token's metadata. Durations are seconds; 0 is none, as in OpenBao."""
 

@@ -55,6 +55,10 @@ class Files(Protocol):
         """
         ...
 
+    def read_with_version(self, name: str) -> tuple[bytes, object] | None:
+        """As ``read``, with the version of the very file that was read."""
+        ...
+
     def version(self, name: str) -> object:
         """A quick look: equal to an earlier one while the file is the same; None when absent."""
         ...
@@ -208,6 +212,11 @@ class DiskFiles:
 
     def read(self, name: str) -> bytes | None:
         """See ``Files``."""
+        found = self.read_with_version(name)
+        return None if found is None else found[0]
+
+    def read_with_version(self, name: str) -> tuple[bytes, object] | None:
+        """See ``Files``."""
         try:
             fd = self.calls.open(name, _READ_FLAGS, dir_fd=self._fd)
         except OSError as error:
@@ -232,7 +241,8 @@ class DiskFiles:
                 )
             if status.st_size > MAX_FILE_BYTES:
                 raise IntegrityError(f"{name} in the store is longer than any file of ours")
-            return self._read_all(fd, status.st_size)
+            # What is written there meanwhile makes another version than this.
+            return self._read_all(fd, status.st_size), _version(status)
         finally:
             self.calls.close(fd)
 
@@ -242,14 +252,7 @@ class DiskFiles:
             status = self.calls.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
-        return (
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_mode,
-            status.st_uid,
-        )
+        return _version(status)
 
     def stage(self, data: bytes) -> str:
         """See ``Files``."""
@@ -299,6 +302,20 @@ class DiskFiles:
             if not taken:  # or we would try for ever
                 raise OSError(EIO, os.strerror(EIO))
             view = view[taken:]
+
+
+def _version(status: os.stat_result) -> int:
+    """A hash of all that changes with a file: a number each is little to keep for 100,000."""
+    return hash(
+        (
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_mode,
+            status.st_uid,
+        )
+    )
 
 
 def _way_in(owner: int) -> str:

@@ -7,9 +7,10 @@ every byte.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import contains
-from typing import Final, NotRequired, TypedDict, cast
+from sys import intern
+from typing import Final, TypeAlias, cast
 
 from cubbyd import codec
 from cubbyd.clock import Timestamp
@@ -20,12 +21,16 @@ from cubbyd.crypto.sealing import NONCE_BYTES, seal, unseal
 from cubbyd.errors import MalformedFrameError, SealBrokenError
 from cubbyd.secret import Secret
 from cubbyd.store.sealed_file import Random, Section, associated, open_file, seal_file
+from cubbyd.unchanging import unchanging
 from cubbyd.value import Map, Value
+
+MAX_CREATORS: Final = 256
+"""In memory at once, besides those of the records that are there."""
 
 _TYPES = {kind.value: kind for kind in TokenType}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class Record:
     """A file that was read: its metadata open, its cubbyhole as sealed as it was."""
 
@@ -75,15 +80,38 @@ def encode(record: Record, keys: RootKeys, random: Random) -> bytes:
     return file + record.sealed
 
 
-def decode(file: bytes, accessor: Accessor, keys: RootKeys) -> Record:
+class Creators:
+    """Creators as they were read, each in memory once: few programs make most of the tokens."""
+
+    def __init__(self) -> None:
+        self._known: dict[_CreatorMembers, Creator] = {}
+
+    def read(self, fields: Map) -> Creator:
+        """The creator that a map tells of. Raises SealBrokenError where it tells of none."""
+        members = cast("_CreatorMembers", _CREATOR.members(fields))
+        creator = self._known.get(members)
+        if creator is None:
+            uid, gid, pid, exe, unit = members
+            creator = Creator(uid=uid, gid=gid, pid=pid, exe=exe, unit=unit)
+            if len(self._known) >= MAX_CREATORS:
+                self._known.clear()
+            self._known[members] = creator
+        return creator
+
+
+def decode(
+    file: bytes, accessor: Accessor, keys: RootKeys, creators: Creators | None = None
+) -> Record:
     """The record in a file that lay under this accessor's name.
+
+    ``creators`` are those of the records that it is kept with.
 
     Raises:
         SealBrokenError: It does not open as this accessor's.
         UnknownFormatError: It is of another format version, or of a term that the keyring lacks.
     """
     term, plaintext, sealed = open_file(file, Section.METADATA, accessor, keys=keys)
-    entry, file_key = _metadata_from(plaintext)
+    entry, file_key = _metadata_from(plaintext, creators or Creators())
     if (file_key is None) == bool(sealed) or entry.accessor != accessor:
         raise SealBrokenError("a token's file does not end where its metadata says")
     return Record(entry=entry, term=term, file_key=file_key, sealed=sealed)
@@ -127,39 +155,8 @@ def _present(fields: Map) -> Map:
     return {key: value for key, value in fields.items() if value is not None}
 
 
-class _CreatorMap(TypedDict):
-    uid: int
-    gid: int
-    pid: int
-    exe: NotRequired[str]
-    unit: NotRequired[str]
-
-
-class _MetadataMap(TypedDict):
-    """What ``_metadata_to_map`` makes."""
-
-    accessor: str
-    type: str
-    policies: list[str]
-    path: str
-    creator: _CreatorMap
-    created_at: Timestamp
-    issued_at: Timestamp
-    parent: NotRequired[str]
-    renewed_at: NotRequired[Timestamp]
-    expires_at: NotRequired[Timestamp]
-    ttl: float
-    explicit_max_ttl: float
-    period: float
-    num_uses: int
-    renewable: bool
-    display_name: str
-    meta: NotRequired[dict[str, str]]
-    wrapped_accessor: NotRequired[str]
-    file_key: NotRequired[bytes]
-
-
 _ABSENT: Final = type(None)
+_NOT_UNDERSTOOD: Final = "a token's metadata cannot be understood"
 _NUMBER: Final = (float, int)  # a clock, and what is added to it, may well be whole seconds
 
 
@@ -171,17 +168,25 @@ class _Shape:
     """
 
     def __init__(self, kinds: Mapping[str, tuple[type, ...]]) -> None:
-        self._kinds = kinds
+        self._names = tuple(kinds)
+        self._kinds = tuple(kinds.values())
         self._known: set[tuple[type, ...]] = set()
 
-    def fits(self, fields: Map) -> bool:
-        """Whether each member is of one of its types."""
-        types = tuple(map(type, map(fields.get, self._kinds)))
+    def members(self, fields: Value) -> tuple[Value, ...]:
+        """The members in this order, None for each that is absent.
+
+        Raises:
+            SealBrokenError: It is no map of this shape.
+        """
+        if not isinstance(fields, dict):
+            raise SealBrokenError(_NOT_UNDERSTOOD)
+        members = tuple(map(fields.get, self._names))
+        types = tuple(map(type, members))
         if types not in self._known:
-            if not all(map(contains, self._kinds.values(), types)):
-                return False
+            if not all(map(contains, self._kinds, types)):
+                raise SealBrokenError(_NOT_UNDERSTOOD)
             self._known.add(types)
-        return True
+        return members
 
 
 _CREATOR: Final = _Shape(
@@ -190,62 +195,83 @@ _CREATOR: Final = _Shape(
         **dict.fromkeys(("exe", "unit"), (str, _ABSENT)),
     }
 )
+_CreatorMembers: TypeAlias = tuple[int, int, int, str | None, str | None]
+
 _METADATA: Final = _Shape(
     {
-        **dict.fromkeys(("accessor", "type", "path", "display_name"), (str,)),
-        **dict.fromkeys(("created_at", "issued_at", "ttl", "explicit_max_ttl", "period"), _NUMBER),
-        **dict.fromkeys(("renewed_at", "expires_at"), (*_NUMBER, _ABSENT)),
-        **dict.fromkeys(("parent", "wrapped_accessor"), (str, _ABSENT)),
+        "accessor": (str,),
+        "type": (str,),
         "policies": (list,),
+        "path": (str,),
         "creator": (dict,),
+        **dict.fromkeys(("created_at", "issued_at"), _NUMBER),
+        "parent": (str, _ABSENT),
+        **dict.fromkeys(("renewed_at", "expires_at"), (*_NUMBER, _ABSENT)),
+        **dict.fromkeys(("ttl", "explicit_max_ttl", "period"), _NUMBER),
         "num_uses": (int,),
         "renewable": (bool,),
+        "display_name": (str,),
         "meta": (dict, _ABSENT),
+        "wrapped_accessor": (str, _ABSENT),
         "file_key": (bytes, _ABSENT),
     }
 )
-"""``_MetadataMap`` as a table."""
+_MetadataMembers: TypeAlias = tuple[
+    *tuple[Accessor, str, list[str], str, Map, Timestamp, Timestamp],
+    *tuple[Accessor | None, Timestamp | None, Timestamp | None],
+    *tuple[float, float, float, int, bool, str],
+    *tuple[dict[str, str] | None, Accessor | None, bytes | None],
+]
 
 
-def _metadata_from(plaintext: bytes) -> tuple[TokenEntry, Secret | None]:
-    """The entry and the file key. What opened was sealed by us, so only its shape is looked at."""
-    found = _decoded(plaintext)
-    if not (
-        isinstance(found, dict)
-        and _METADATA.fits(found)
-        and found["type"] in _TYPES
-        and isinstance(found["creator"], dict)
-        and _CREATOR.fits(found["creator"])
-    ):
-        raise SealBrokenError("a token's metadata cannot be understood")
-    fields = cast("_MetadataMap", found)
-    creator, meta, file_key = fields["creator"], fields.get("meta"), fields.get("file_key")
-    parent, wrapped_accessor = fields.get("parent"), fields.get("wrapped_accessor")
+def _metadata_from(plaintext: bytes, creators: Creators) -> tuple[TokenEntry, Secret | None]:
+    """The entry and the file key. What opened was sealed by us, so only its shape is looked at.
+
+    Texts that many tokens have are interned: thousands of records are kept.
+    """
+    members = cast("_MetadataMembers", _METADATA.members(_decoded(plaintext)))
+    (
+        accessor,
+        kind,
+        policies,
+        path,
+        creator,
+        created_at,
+        issued_at,
+        parent,
+        renewed_at,
+        expires_at,
+        ttl,
+        explicit_max_ttl,
+        period,
+        num_uses,
+        renewable,
+        display_name,
+        meta,
+        wrapped_accessor,
+        file_key,
+    ) = members
+    if kind not in _TYPES:
+        raise SealBrokenError(_NOT_UNDERSTOOD)
     entry = TokenEntry(
-        accessor=Accessor(fields["accessor"]),
-        type=_TYPES[fields["type"]],
-        policies=tuple(map(str, fields["policies"])),
-        path=fields["path"],
-        creator=Creator(
-            uid=creator["uid"],
-            gid=creator["gid"],
-            pid=creator["pid"],
-            exe=creator.get("exe"),
-            unit=creator.get("unit"),
-        ),
-        created_at=fields["created_at"],
-        issued_at=fields["issued_at"],
-        parent=None if parent is None else Accessor(parent),
-        renewed_at=fields.get("renewed_at"),
-        expires_at=fields.get("expires_at"),
-        ttl=fields["ttl"],
-        explicit_max_ttl=fields["explicit_max_ttl"],
-        period=fields["period"],
-        num_uses=fields["num_uses"],
-        renewable=fields["renewable"],
-        display_name=fields["display_name"],
+        accessor=accessor,
+        type=_TYPES[kind],
+        policies=tuple(intern(str(policy)) for policy in policies),
+        path=intern(path),
+        creator=creators.read(creator),
+        created_at=created_at,
+        issued_at=issued_at,
+        parent=parent,
+        renewed_at=renewed_at,
+        expires_at=expires_at,
+        ttl=ttl,
+        explicit_max_ttl=explicit_max_ttl,
+        period=period,
+        num_uses=num_uses,
+        renewable=renewable,
+        display_name=intern(display_name),
         meta=None if meta is None else {key: str(value) for key, value in meta.items()},
-        wrapped_accessor=None if wrapped_accessor is None else Accessor(wrapped_accessor),
+        wrapped_accessor=wrapped_accessor,
     )
     return entry, None if file_key is None else Secret(file_key)
 

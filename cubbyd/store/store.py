@@ -30,7 +30,7 @@ from cubbyd.store.files import Files, quarantines, sweep
 from cubbyd.store.index import Index
 from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.policies import Policies
-from cubbyd.store.record import Record
+from cubbyd.store.record import Creators, Record
 from cubbyd.store.sealed_file import Random
 from cubbyd.store.terms import Terms
 
@@ -50,6 +50,7 @@ class Store:
         self._commit = commit
         self._random = random
         self._cache = RecordCache()
+        self._creators = Creators()
         self._index = Index()
         self.terms = Terms(files, keys, commit=commit, random=random, on_moved=self._note_moved)
         """The keys, and what moves files from one to another."""
@@ -249,7 +250,7 @@ class Store:
     def _look_again(self, accessor: Accessor) -> None:
         """Bring the index up to date with a file of which nobody knows what has become."""
         try:
-            found = self._read(accessor)
+            found = self._read(accessor, self._cache.fill)
         except RefusedError:
             return  # whatever the index says of it, it is not read to be alive
         if found is None:
@@ -339,7 +340,7 @@ class Store:
         if accessor in self._index:
             return True  # written since the start
         try:
-            found = self._read(accessor)
+            found = self._read(accessor, self._cache.fill)
         except BusyError:
             raise
         except RefusedError as error:
@@ -368,31 +369,29 @@ class Store:
     def _known(self, accessor: Accessor) -> Record | None:
         """A record from memory, if its file is still the same, or else from disk."""
         try:
-            version = self._files.version(accessor)
+            known = self._cache.get(accessor, self._files.version)
         except OSError as error:
             raise refused(error) from None
-        if version is None:
-            return None
-        found = self._cache.get(accessor, version)
-        if found is None:
-            found = self._read(accessor)
-            if found is not None:
-                self._cache.put(found, version)
-        return found
+        return self._read(accessor, self._cache.put) if known is None else known
 
     def _keep(self, written: Record) -> None:
         """Remember what was just written, so that the next request need not read it."""
         with suppress(OSError):  # it is only a convenience
             self._cache.put(written, self._files.version(written.entry.accessor))
 
-    def _read(self, accessor: Accessor) -> Record | None:
+    def _read(self, accessor: Accessor, keep: Callable[[Record, object], None]) -> Record | None:
+        """A record from disk, handed on with its file's version."""
         try:
-            file = self._files.read(accessor)
-            found = None if file is None else record.decode(file, accessor, self.terms.keys)
+            read = self._files.read_with_version(accessor)
+            if read is None:
+                return None
+            file, version = read
+            found = record.decode(file, accessor, self.terms.keys, self._creators)
         except OSError as error:
             problem = refused(error)
         except IntegrityError as error:
             problem = type(error)(f"token file {accessor}: {error}")
         else:
+            keep(found, version)
             return found
         raise problem

@@ -5,6 +5,7 @@
   nothing else.
 - Sizes tell little: few are possible, and padding adds at most a sixteenth, or one block.
 - Neither keys nor plaintexts are in what is raised.
+- It is what PyNaCl's public binding makes and opens; wrong lengths never reach libsodium.
 """
 
 import traceback
@@ -12,6 +13,10 @@ import traceback
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.bindings import (
+    crypto_aead_xchacha20poly1305_ietf_decrypt,
+    crypto_aead_xchacha20poly1305_ietf_encrypt,
+)
 
 from cubbyd.crypto.sealing import (
     NONCE_BYTES,
@@ -103,6 +108,56 @@ def test_another_key_does_not_open_it(bit):
 def test_for_another_purpose_it_does_not_open(associated):
     with pytest.raises(SealBrokenError):
         opened(sealed(b"secret"), associated=associated)
+
+
+@given(plaintexts, st.binary(min_size=32, max_size=32), st.binary(max_size=40))
+def test_pynacls_public_binding_opens_what_we_seal(plaintext, raw_key, associated):
+    data = sealed(plaintext, key=Secret(raw_key), associated=associated)
+
+    padded = crypto_aead_xchacha20poly1305_ietf_decrypt(
+        data[NONCE_BYTES:], associated, NONCE, raw_key
+    )
+
+    assert padded.rstrip(b"\0") == plaintext + b"\x80"
+
+
+@given(plaintexts, st.binary(min_size=32, max_size=32), st.binary(max_size=40))
+def test_we_open_what_pynacls_public_binding_seals(plaintext, raw_key, associated):
+    data = crypto_aead_xchacha20poly1305_ietf_encrypt(
+        plaintext + b"\x80\0", associated, NONCE, raw_key
+    )
+
+    assert opened(NONCE + data, key=Secret(raw_key), associated=associated) == plaintext
+
+
+@pytest.mark.parametrize("padded", [b"", b"\0" * 256, b"x" * 256, b"\x80x"])
+def test_what_was_sealed_without_padding_does_not_open(padded):
+    data = crypto_aead_xchacha20poly1305_ietf_encrypt(padded, b"a purpose", NONCE, KEY.reveal())
+
+    with pytest.raises(SealBrokenError):
+        opened(NONCE + data)
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_key_of_another_length_is_refused(size):
+    key = Secret(bytes(size))
+
+    with pytest.raises(ValueError, match=f"{size} bytes where libsodium wants 32"):
+        sealed(b"", key=key)
+    with pytest.raises(ValueError, match=f"{size} bytes where libsodium wants 32"):
+        opened(sealed(b""), key=key)
+
+
+@pytest.mark.parametrize("size", [0, 23, 25])
+def test_a_nonce_of_another_length_is_refused(size):
+    with pytest.raises(ValueError, match=f"{size} bytes where libsodium wants 24"):
+        sealed(b"", nonce=bytes(size))
+
+
+@pytest.mark.parametrize("text", ["a purpose", None])
+def test_only_bytes_reach_libsodium(text):
+    with pytest.raises(TypeError):
+        sealed(b"", associated=text)
 
 
 def test_a_broken_seal_is_a_matter_of_integrity():

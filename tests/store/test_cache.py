@@ -2,6 +2,7 @@
 
 - A record counts while its file has the version that it was read at.
 - What was used longest ago goes first.
+- What nobody asked for takes no room from what somebody did.
 """
 
 import tracemalloc
@@ -20,6 +21,11 @@ def a_record(name, size=100, **fields):
     return Record(entry=an_entry(name, **fields), file_key=Secret(b"k"), sealed=bytes(size))
 
 
+def at(version):
+    """What tells this version of any file."""
+    return lambda _: version
+
+
 TEXT_BYTES = sum(map(getsizeof, ("default", "auth/token/create", "")))
 """What the texts of such a record take."""
 
@@ -33,30 +39,52 @@ def cache():
 def test_a_record_is_found_while_its_file_is_the_same(cache):
     cache.put(a_record(1), "v1")
 
-    assert cache.get(accessor(1), "v1") == a_record(1)
+    assert cache.get(accessor(1), at("v1")) == a_record(1)
 
 
 def test_a_record_of_a_file_that_changed_is_forgotten(cache):
     cache.put(a_record(1), "v1")
 
-    assert cache.get(accessor(1), "v2") is None
-    assert cache.get(accessor(1), "v1") is None
+    assert cache.get(accessor(1), at("v2")) is None
+    assert cache.get(accessor(1), at("v1")) is None
 
 
 def test_what_was_used_longest_ago_goes_first(cache):
     cache.put(a_record(1), "v")
     cache.put(a_record(2), "v")
-    cache.get(accessor(1), "v")
+    cache.get(accessor(1), at("v"))
 
     cache.put(a_record(3), "v")
 
-    assert [bool(cache.get(accessor(name), "v")) for name in (1, 2, 3)] == [True, False, True]
+    assert [bool(cache.get(accessor(name), at("v"))) for name in (1, 2, 3)] == [True, False, True]
+
+
+def test_what_nobody_asked_for_is_kept_while_there_is_room(cache):
+    for name in (1, 2, 3):
+        cache.fill(a_record(name), "v")
+
+    assert [bool(cache.get(accessor(name), at("v"))) for name in (1, 2, 3)] == [True, True, False]
+
+
+def test_what_nobody_asked_for_replaces_nothing(cache):
+    cache.put(a_record(1), "v2")
+
+    cache.fill(a_record(1, size=50), "v1")
+
+    assert cache.get(accessor(1), at("v2")) == a_record(1)
+
+
+def test_the_version_of_what_is_not_kept_is_not_asked_for(cache):
+    asked = []
+
+    assert cache.get(accessor(1), asked.append) is None
+    assert not asked
 
 
 def test_a_record_that_alone_exceeds_the_bound_is_not_kept(cache):
     cache.put(a_record(1, size=10_000), "v")
 
-    assert cache.get(accessor(1), "v") is None
+    assert cache.get(accessor(1), at("v")) is None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +101,7 @@ def test_long_texts_count_as_what_they_take(fields, cache):
     """A client chooses them: 10,000 tokens with 16 KiB of metadata would take all there is."""
     cache.put(a_record(1, **fields), "v")
 
-    assert cache.get(accessor(1), "v") is None
+    assert cache.get(accessor(1), at("v")) is None
 
 
 def test_what_is_kept_takes_hardly_more_than_the_bound():
@@ -97,5 +125,5 @@ def test_a_newer_version_takes_the_place_of_the_older(cache):
     newer = replace(a_record(1), sealed=bytes(50))
     cache.put(newer, "v2")
 
-    assert cache.get(accessor(1), "v2") == newer
-    assert cache.get(accessor(2), "v1") == a_record(2)
+    assert cache.get(accessor(1), at("v2")) == newer
+    assert cache.get(accessor(2), at("v1")) == a_record(2)

@@ -84,6 +84,12 @@ class TestEveryDirectory:
 
         assert files.version("a") not in (None, old)
 
+    def test_tells_the_version_of_what_it_reads(self, files):
+        assert files.read_with_version("a") is None
+        files.publish(files.stage(b"old"), "a")
+
+        assert files.read_with_version("a") == (b"old", files.version("a"))
+
     def test_removes_a_name(self, files):
         files.publish(files.stage(b"x"), "a")
         files.publish(files.stage(b"y"), "b")

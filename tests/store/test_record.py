@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from token_entries import accessor, an_entry, entries
 
 from cubbyd import codec
+from cubbyd.core.token import Creator
 from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.sealing import seal
 from cubbyd.errors import IntegrityError, SealBrokenError
 from cubbyd.secret import Secret
-from cubbyd.store.record import Record, decode, encode, with_contents
+from cubbyd.store.record import MAX_CREATORS, Creators, Record, decode, encode, with_contents
 
 KEYS = RootKeys(accessor_key=Secret(b"a" * 32), terms={1: Secret(b"1" * 32), 2: Secret(b"2" * 32)})
 OLD_KEYS = RootKeys(accessor_key=KEYS.accessor_key, terms={1: KEYS.terms[1]})
@@ -46,6 +47,26 @@ def test_every_field_comes_back(entry):
 
     assert found.entry == entry
     assert (found.term, found.file_key, found.sealed) == (2, None, b"")
+
+
+def test_what_tokens_have_in_common_is_in_memory_once():
+    creators = Creators()
+    one, other = (
+        decode(file_of(an_entry(name, policies=("a-policy",))), accessor(name), KEYS, creators)
+        for name in (1, 2)
+    )
+
+    assert one.entry.creator is other.entry.creator
+    assert one.entry.path is other.entry.path
+    assert one.entry.policies[0] is other.entry.policies[0]
+
+
+def test_creators_are_as_they_were_whoever_came_before():
+    creators = Creators()
+
+    for pid in (*range(MAX_CREATORS + 10), *range(10)):
+        entry = an_entry(creator=Creator(uid=1, gid=1, pid=pid, exe="/bin/x"))
+        assert decode(file_of(entry), accessor(1), KEYS, creators).entry == entry
 
 
 @given(entries, st.binary(max_size=600))

@@ -32,8 +32,8 @@ class Lazy(DiskFiles):
         self._do_if_many()
         self._put_off[name] = None
 
-    def read(self, name):
-        return super().read(self._at(name)) if self._at(name) else None
+    def read_with_version(self, name):
+        return super().read_with_version(self._at(name)) if self._at(name) else None
 
     def version(self, name):
         return super().version(self._at(name)) if self._at(name) else None
