@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from itertools import count
 
+import trio
+
 from cubbyd.errors import RefusedError
 from cubbyd.messages import Operation, Peer, Request, Response, Role
 from cubbyd.secret import Secret
@@ -48,6 +50,16 @@ class MemoryFiles:
 
     def sync(self) -> None:
         self.syncs += 1
+
+
+def shielded(run_blocking):
+    """One that carries blocking calls out to their end, whoever is cancelled meanwhile."""
+
+    async def run(sync_fn):
+        with trio.CancelScope(shield=True):
+            return await run_blocking(sync_fn)
+
+    return run
 
 
 async def on_the_loop(sync_fn):

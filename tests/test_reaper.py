@@ -12,7 +12,7 @@ from errno import EIO, EMFILE, EROFS
 
 import pytest
 import trio
-from fakes import EPOCH, MemoryFiles
+from fakes import EPOCH, MemoryFiles, shielded
 from fakes_disk import FaultyFiles
 from house import open_house
 from store_house import StoreHouse
@@ -262,6 +262,7 @@ async def test_many_that_will_not_go_keep_no_other(wall, autojump_clock):
 async def test_a_token_that_is_just_being_given_more_time_keeps_it(wall, autojump_clock):
     """Its renewal was decided in time, and is on its way to the disk when the deadline comes."""
 
+    @shielded
     async def slowly(sync_fn):
         await trio.sleep(3)
         return sync_fn()
@@ -279,6 +280,7 @@ async def test_a_token_that_is_just_being_given_more_time_keeps_it(wall, autojum
 async def test_a_reaper_that_is_let_go_in_the_middle_leaves_no_half_made_change(
     wall, autojump_clock
 ):
+    @shielded
     async def slowly(sync_fn):
         await trio.sleep(3)
         return sync_fn()

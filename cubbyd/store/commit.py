@@ -45,12 +45,6 @@ class RunBlocking(Protocol):
         ...
 
 
-async def in_thread(sync_fn: Callable[[], T], /) -> T:
-    """Run it on a worker thread."""
-    # Not abandoned on cancel: what the thread does to the disk must be known.
-    return await trio.to_thread.run_sync(sync_fn)
-
-
 class _Queued:
     """A job that waits for the disk, and whoever waits for the job."""
 
@@ -83,9 +77,7 @@ class _Queued:
 class GroupCommit:
     """The queue of changes, and the names that are in flight."""
 
-    def __init__(
-        self, files: Files, *, run_blocking: RunBlocking = in_thread, each: Each = one_by_one
-    ) -> None:
+    def __init__(self, files: Files, *, run_blocking: RunBlocking, each: Each = one_by_one) -> None:
         """``each`` may stage several files at once."""
         self._run_blocking = run_blocking
         self._apply = partial(apply, files, each=each)
@@ -158,9 +150,8 @@ class GroupCommit:
         results: Sequence[RefusedError | StoreError | None] = [_lost()] * len(batch)
         try:
             if not self._has_failed:
-                with trio.CancelScope(shield=True):
-                    work = partial(self._apply, [queued.job for queued in batch])
-                    results = await self._run_blocking(work)
+                jobs = [queued.job for queued in batch]
+                results = await self._run_blocking(partial(self._apply, jobs))
         except StoreError:
             self._has_failed = True
             raise

@@ -12,9 +12,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO, EROFS
+from itertools import count
 from pathlib import Path
 from pwd import getpwuid
-from secrets import token_hex
+from secrets import randbits
 from typing import Final, Protocol
 
 from cubbyd.errors import IntegrityError, StartError, StoreError
@@ -101,6 +102,8 @@ class DiskFiles:
         if make:
             _make_way(directory, calls)
         self._fd = calls.open(directory, _DIRECTORY_FLAGS)
+        # Whatever another daemon has left behind, its name is hardly the next of these.
+        self._numbers = count(randbits(60))
 
     def check_private(self) -> None:
         """Make sure that nobody else can reach into the directory.
@@ -256,7 +259,7 @@ class DiskFiles:
 
     def stage(self, data: bytes) -> str:
         """See ``Files``."""
-        name = STAGED_PREFIX + token_hex(8)
+        name = f"{STAGED_PREFIX}{next(self._numbers):016x}"
         fd = self.calls.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
         try:
             try:

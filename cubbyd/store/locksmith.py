@@ -17,7 +17,8 @@ from cubbyd.errors import BusyError, InvalidRequestError, StartError, WrongPassp
 from cubbyd.secret import Secret
 from cubbyd.store import keyring
 from cubbyd.store.batch import refused
-from cubbyd.store.commit import RunBlocking, in_thread
+from cubbyd.store.commit import RunBlocking
+from cubbyd.store.disk_threads import in_thread
 from cubbyd.store.files import Files
 from cubbyd.store.key_places import CREDENTIAL, KeyPlaces
 from cubbyd.store.keyring import Hold

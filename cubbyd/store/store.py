@@ -9,7 +9,7 @@ the whole of locking: exclusive for the files that a request changes, free for a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Final, assert_never
 
 from cubbyd.clock import Timestamp
@@ -154,7 +154,7 @@ class Store:
             for phase in phases
         ]
         newcomers = [record.entry for name, record in written.items() if name not in self._index]
-        with self._expecting(newcomers):
+        with self._expecting(newcomers) if newcomers else nullcontext():
             try:
                 await self._commit.carry_out(jobs, lambda n: self._note(phases[n], written, term))
             except RefusedError:

@@ -7,7 +7,7 @@ request is served as ever.
 
 import pytest
 import trio
-from fakes import MemoryFiles
+from fakes import MemoryFiles, shielded
 from house import open_house
 
 from cubbyd.store.commit import GroupCommit
@@ -16,6 +16,7 @@ TURNS = 14
 """More than any of these requests takes."""
 
 
+@shielded
 async def dawdle(sync_fn):
     """A blocking call that is noticed: it takes a turn before and one after."""
     await trio.lowlevel.checkpoint()

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 import trio
-from fakes import MemoryFiles, on_the_loop
+from fakes import MemoryFiles, on_the_loop, shielded
 from fakes_disk import FaultyFiles
 from trio.testing import wait_all_tasks_blocked
 
@@ -56,7 +56,7 @@ def disk():
 
 @pytest.fixture
 async def commit(files, disk):
-    return GroupCommit(files, run_blocking=disk.run)
+    return GroupCommit(files, run_blocking=shielded(disk.run))
 
 
 async def test_a_change_is_durable_when_the_call_returns(files):
@@ -201,7 +201,7 @@ async def disk_turns(disk, number):
 
 async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
     files = FaultyFiles(MemoryFiles(), fails_at=4, errno=ENOSPC)
-    commit = GroupCommit(files, run_blocking=disk.run)
+    commit = GroupCommit(files, run_blocking=shielded(disk.run))
     durable = []
 
     async def refused():
@@ -234,7 +234,7 @@ async def test_a_refusal_is_over_when_the_disk_takes_changes_again():
 
 async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
     """Those in the batch, and those who queued up behind it."""
-    commit = GroupCommit(FaultyFiles(MemoryFiles(), fails_at=8), run_blocking=disk.run)
+    commit = GroupCommit(FaultyFiles(MemoryFiles(), fails_at=8), run_blocking=shielded(disk.run))
     stopped = []
 
     async def change(name):
@@ -281,14 +281,6 @@ async def test_after_a_bug_nothing_is_believed_any_more(bug):
             goes.set()
         await change("d", "no longer carried out")
     assert files.files == {}
-
-
-async def test_on_a_disk_a_thread_does_the_work(files):
-    """The default; here with a directory that needs none."""
-    commit = GroupCommit(files)
-    await commit.carry_out([[Write("a", b"1")]], nothing)
-
-    assert files.files == {"a": b"1"}
 
 
 async def test_what_is_in_flight_is_waited_for_to_its_last_phase(commit, disk, files):
