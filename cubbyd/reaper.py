@@ -62,12 +62,12 @@ async def reap(store: Store, clock: Clock) -> None:
                 await sooner.wait()
         else:
             await _reap_batch(store, clock)
+            await trio.lowlevel.checkpoint()  # for a quick disk nobody has to wait
 
 
 async def _reap_batch(store: Store, clock: Clock) -> None:
     due = store.due(clock(), at_most=BATCH)
     if not due:  # what was due is gone already, or has more time
-        await trio.lowlevel.checkpoint()
         return
     try:
         # One that a request is changing just now is looked at again when that has settled:

@@ -293,6 +293,25 @@ async def test_a_reaper_that_is_let_go_in_the_middle_leaves_no_half_made_change(
     assert list(house.store.living(0)) == []
 
 
+async def test_others_get_their_turn_between_batches(wall, autojump_clock):
+    """Also where the disk is so quick that destroying waits for nothing."""
+    house = StoreHouse()
+    for number in range(3 * BATCH):
+        await house.put(number, expires_at=EPOCH + 10)
+    left = []
+
+    async def look():
+        await trio.sleep(10)
+        while house.files.files:
+            left.append(len(house.files.files))
+            await trio.lowlevel.checkpoint()
+
+    async with reaping(house, wall), trio.open_nursery() as nursery:
+        nursery.start_soon(look)
+
+    assert {2 * BATCH, BATCH} <= {*left}
+
+
 class UnlistedFiles(MemoryFiles):
     """A directory that cannot be listed for a while."""
 

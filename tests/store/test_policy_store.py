@@ -101,7 +101,7 @@ async def test_while_one_is_on_its_way_no_policy_is_to_be_read(nursery, autojump
         with pytest.raises(InFlightError):
             look()
 
-    await trio.sleep(1)
+    await trio.sleep(2)
     assert house.store.policy_names() == ["a"]
 
 
