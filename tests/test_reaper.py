@@ -296,7 +296,7 @@ async def test_a_reaper_that_is_let_go_in_the_middle_leaves_no_half_made_change(
 async def test_others_get_their_turn_between_batches(wall, autojump_clock):
     """Also where the disk is so quick that destroying waits for nothing."""
     house = StoreHouse()
-    for number in range(3 * BATCH):
+    for number in range(6 * BATCH):
         await house.put(number, expires_at=EPOCH + 10)
     left = []
 
@@ -309,7 +309,8 @@ async def test_others_get_their_turn_between_batches(wall, autojump_clock):
     async with reaping(house, wall), trio.open_nursery() as nursery:
         nursery.start_soon(look)
 
-    assert {2 * BATCH, BATCH} <= {*left}
+    # Of two turns in a row each has one, in no order: two batches may lie between two looks.
+    assert len({*left} - {6 * BATCH}) >= 2
 
 
 class UnlistedFiles(MemoryFiles):
