@@ -256,7 +256,7 @@ def _metadata_from(plaintext: bytes, creators: Creators) -> tuple[TokenEntry, Se
     entry = TokenEntry(
         accessor=accessor,
         type=_TYPES[kind],
-        policies=tuple(intern(str(policy)) for policy in policies),
+        policies=tuple(map(intern, map(str, policies))),
         path=intern(path),
         creator=creators.read(creator),
         created_at=created_at,

@@ -7,13 +7,12 @@
 
 import tracemalloc
 from dataclasses import replace
-from sys import getsizeof
 
 import pytest
 from token_entries import accessor, an_entry
 
 from cubbyd.secret import Secret
-from cubbyd.store.cache import RECORD_BYTES, RecordCache
+from cubbyd.store.cache import CHARACTER_BYTES, RECORD_BYTES, TEXT_BYTES, RecordCache
 from cubbyd.store.record import Record
 
 
@@ -26,14 +25,12 @@ def at(version):
     return lambda _: version
 
 
-TEXT_BYTES = sum(map(getsizeof, ("default", "auth/token/create", "")))
-"""What the texts of such a record take."""
-
-
 @pytest.fixture
 def cache():
     """Room for two records of a hundred bytes."""
-    return RecordCache(max_bytes=2 * (RECORD_BYTES + TEXT_BYTES + 100))
+    texts = ("default", "auth/token/create", "")
+    size = sum(TEXT_BYTES + CHARACTER_BYTES * len(text) for text in texts)
+    return RecordCache(max_bytes=2 * (RECORD_BYTES + size + 100))
 
 
 def test_a_record_is_found_while_its_file_is_the_same(cache):

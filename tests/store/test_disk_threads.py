@@ -104,8 +104,8 @@ async def test_a_slow_disk_does_not_stop_the_loop(threads):
     goes, came = threading.Event(), []
 
     async def change():
-        for work in (lambda: None, lambda: None, lambda: goes.wait(10), lambda: "done"):
-            came.append(await threads.run(work))
+        works = (lambda: None, lambda: None, lambda: goes.wait(10), lambda: "done")
+        came.extend([await threads.run(work) for work in works])
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(change)
