@@ -11,11 +11,13 @@ from typing import Final
 from cubbyd.core.token import Accessor
 from cubbyd.store.record import Record
 
-MAX_CACHE_BYTES: Final = 64 * 1024 * 1024
-"""Some forty thousand tokens of a common size; the rest are read again when they are used."""
-RECORD_BYTES: Final = 1088
+MAX_CACHE_BYTES: Final = 72 * 1024 * 1024
+"""Some 58,000 tokens of a common size; the rest are read again when they are used."""
+UNIT_BYTES: Final = 64
+"""Sizes are kept in these: Python has one object for each small number."""
+RECORD_BYTES: Final = 560
 """What a record takes besides its texts and its cubbyhole, roughly, as Python objects, where it
-has no creator in common with others: a sixth less where it has."""
+has a creator and metadata in common with others."""
 TEXT_BYTES: Final = 56
 """What a text takes besides its characters, roughly."""
 CHARACTER_BYTES: Final = 4
@@ -27,9 +29,9 @@ class RecordCache:
     """The records used last."""
 
     def __init__(self, *, max_bytes: int = MAX_CACHE_BYTES) -> None:
-        self._max_bytes = max_bytes
+        self._max_units = max_bytes // UNIT_BYTES
         self._kept: OrderedDict[Accessor, tuple[object, Record, int]] = OrderedDict()
-        self._bytes = 0
+        self._units = 0
 
     def get(self, accessor: Accessor, version_of: Callable[[Accessor], object]) -> Record | None:
         """A record, if it is here and its file's version, asked only then, is still the same."""
@@ -46,33 +48,35 @@ class RecordCache:
     def put(self, record: Record, version: object) -> None:
         """Keep a record that is on disk, at the price of those used longest ago."""
         self._put(record, version, _size(record))
-        while self._bytes > self._max_bytes:
-            self._bytes -= self._kept.popitem(last=False)[1][2]
+        while self._units > self._max_units:
+            self._units -= self._kept.popitem(last=False)[1][2]
 
     def fill(self, record: Record, version: object) -> None:
         """Keep a record that is on disk and was not asked for, while there is room."""
         size = _size(record)
-        if self._bytes + size <= self._max_bytes and record.entry.accessor not in self._kept:
+        if self._units + size <= self._max_units and record.entry.accessor not in self._kept:
             self._put(record, version, size)
 
     def drop(self, accessor: Accessor) -> None:
         """Forget a record."""
         kept = self._kept.pop(accessor, None)
         if kept is not None:
-            self._bytes -= kept[2]
+            self._units -= kept[2]
 
     def _put(self, record: Record, version: object, size: int) -> None:
         accessor = record.entry.accessor
         self.drop(accessor)
         self._kept[accessor] = (version, record, size)
-        self._bytes += size
+        self._units += size
 
 
 def _size(record: Record) -> int:
+    """In units."""
     entry, meta = record.entry, record.entry.meta
     texts = 2 + len(entry.policies)
     length = len(entry.path) + len(entry.display_name) + sum(map(len, entry.policies))
     if meta:
         texts += 2 * len(meta)
         length += sum(map(len, meta)) + sum(map(len, meta.values()))
-    return RECORD_BYTES + len(record.sealed) + TEXT_BYTES * texts + CHARACTER_BYTES * length
+    size = RECORD_BYTES + len(record.sealed) + TEXT_BYTES * texts + CHARACTER_BYTES * length
+    return -(-size // UNIT_BYTES)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from operator import contains
 from sys import intern
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 from cubbyd import codec
 from cubbyd.clock import Timestamp
@@ -24,8 +24,11 @@ from cubbyd.store.sealed_file import Random, Section, associated, open_file, sea
 from cubbyd.unchanging import unchanging
 from cubbyd.value import Map, Value
 
-MAX_CREATORS: Final = 256
-"""In memory at once, besides those of the records that are there."""
+K = TypeVar("K")
+V = TypeVar("V")
+
+MAX_SHARED: Final = 256
+"""Of each kind, in memory besides those of the records that are there."""
 
 _TYPES = {kind.value: kind for kind in TokenType}
 
@@ -80,38 +83,53 @@ def encode(record: Record, keys: RootKeys, random: Random) -> bytes:
     return file + record.sealed
 
 
-class Creators:
-    """Creators as they were read, each in memory once: few programs make most of the tokens."""
+class Shared:
+    """What many records have in common, each in memory once: few programs make most of the tokens.
+
+    Nobody changes any of it.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[_CreatorMembers, Creator] = {}
+        self._creators: dict[_CreatorMembers, Creator] = {}
+        self._meta: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
-    def read(self, fields: Map) -> Creator:
+    def creator(self, fields: Map) -> Creator:
         """The creator that a map tells of. Raises SealBrokenError where it tells of none."""
         members = cast("_CreatorMembers", _CREATOR.members(fields))
-        creator = self._known.get(members)
+        creator = self._creators.get(members)
         if creator is None:
             uid, gid, pid, exe, unit = members
             creator = Creator(uid=uid, gid=gid, pid=pid, exe=exe, unit=unit)
-            if len(self._known) >= MAX_CREATORS:
-                self._known.clear()
-            self._known[members] = creator
+            _remember(self._creators, members, creator)
         return creator
 
+    def meta(self, fields: Map) -> dict[str, str]:
+        """Metadata of which the values are text."""
+        items = tuple((key, str(value)) for key, value in fields.items())
+        meta = self._meta.get(items)
+        if meta is None:
+            meta = dict(items)
+            _remember(self._meta, items, meta)
+        return meta
 
-def decode(
-    file: bytes, accessor: Accessor, keys: RootKeys, creators: Creators | None = None
-) -> Record:
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    if len(known) >= MAX_SHARED:
+        known.clear()
+    known[key] = value
+
+
+def decode(file: bytes, accessor: Accessor, keys: RootKeys, shared: Shared | None = None) -> Record:
     """The record in a file that lay under this accessor's name.
 
-    ``creators`` are those of the records that it is kept with.
+    ``shared`` is of the records that it is kept with.
 
     Raises:
         SealBrokenError: It does not open as this accessor's.
         UnknownFormatError: It is of another format version, or of a term that the keyring lacks.
     """
     term, plaintext, sealed = open_file(file, Section.METADATA, accessor, keys=keys)
-    entry, file_key = _metadata_from(plaintext, creators or Creators())
+    entry, file_key = _metadata_from(plaintext, shared or Shared())
     if (file_key is None) == bool(sealed) or entry.accessor != accessor:
         raise SealBrokenError("a token's file does not end where its metadata says")
     return Record(entry=entry, term=term, file_key=file_key, sealed=sealed)
@@ -220,14 +238,14 @@ _MetadataMembers: TypeAlias = tuple[
     *tuple[Accessor, str, list[str], str, Map, Timestamp, Timestamp],
     *tuple[Accessor | None, Timestamp | None, Timestamp | None],
     *tuple[float, float, float, int, bool, str],
-    *tuple[dict[str, str] | None, Accessor | None, bytes | None],
+    *tuple[Map | None, Accessor | None, bytes | None],
 ]
 
 
-def _metadata_from(plaintext: bytes, creators: Creators) -> tuple[TokenEntry, Secret | None]:
+def _metadata_from(plaintext: bytes, shared: Shared) -> tuple[TokenEntry, Secret | None]:
     """The entry and the file key. What opened was sealed by us, so only its shape is looked at.
 
-    Texts that many tokens have are interned: thousands of records are kept.
+    What many tokens have, or one has twice, is one object: thousands of records are kept.
     """
     members = cast("_MetadataMembers", _METADATA.members(_decoded(plaintext)))
     (
@@ -258,19 +276,19 @@ def _metadata_from(plaintext: bytes, creators: Creators) -> tuple[TokenEntry, Se
         type=_TYPES[kind],
         policies=tuple(map(intern, map(str, policies))),
         path=intern(path),
-        creator=creators.read(creator),
+        creator=shared.creator(creator),
         created_at=created_at,
-        issued_at=issued_at,
+        issued_at=created_at if issued_at == created_at else issued_at,
         parent=parent,
         renewed_at=renewed_at,
         expires_at=expires_at,
         ttl=ttl,
-        explicit_max_ttl=explicit_max_ttl,
-        period=period,
+        explicit_max_ttl=explicit_max_ttl or 0.0,
+        period=period or 0.0,
         num_uses=num_uses,
         renewable=renewable,
         display_name=intern(display_name),
-        meta=None if meta is None else {key: str(value) for key, value in meta.items()},
+        meta=None if meta is None else shared.meta(meta),
         wrapped_accessor=wrapped_accessor,
     )
     return entry, None if file_key is None else Secret(file_key)

@@ -30,7 +30,7 @@ from cubbyd.store.files import Files, quarantines, sweep
 from cubbyd.store.index import Index
 from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.policies import Policies
-from cubbyd.store.record import Creators, Record
+from cubbyd.store.record import Record, Shared
 from cubbyd.store.sealed_file import Random
 from cubbyd.store.terms import Terms
 
@@ -50,7 +50,7 @@ class Store:
         self._commit = commit
         self._random = random
         self._cache = RecordCache()
-        self._creators = Creators()
+        self._shared = Shared()
         self._index = Index()
         self.terms = Terms(files, keys, commit=commit, random=random, on_moved=self._note_moved)
         """The keys, and what moves files from one to another."""
@@ -386,7 +386,7 @@ class Store:
             if read is None:
                 return None
             file, version = read
-            found = record.decode(file, accessor, self.terms.keys, self._creators)
+            found = record.decode(file, accessor, self.terms.keys, self._shared)
         except OSError as error:
             problem = refused(error)
         except IntegrityError as error:

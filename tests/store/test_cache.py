@@ -12,7 +12,7 @@ import pytest
 from token_entries import accessor, an_entry
 
 from cubbyd.secret import Secret
-from cubbyd.store.cache import CHARACTER_BYTES, RECORD_BYTES, TEXT_BYTES, RecordCache
+from cubbyd.store.cache import CHARACTER_BYTES, RECORD_BYTES, TEXT_BYTES, UNIT_BYTES, RecordCache
 from cubbyd.store.record import Record
 
 
@@ -30,7 +30,7 @@ def cache():
     """Room for two records of a hundred bytes."""
     texts = ("default", "auth/token/create", "")
     size = sum(TEXT_BYTES + CHARACTER_BYTES * len(text) for text in texts)
-    return RecordCache(max_bytes=2 * (RECORD_BYTES + size + 100))
+    return RecordCache(max_bytes=2 * (RECORD_BYTES + size + 100 + UNIT_BYTES))
 
 
 def test_a_record_is_found_while_its_file_is_the_same(cache):

@@ -20,7 +20,7 @@ from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.sealing import seal
 from cubbyd.errors import IntegrityError, SealBrokenError
 from cubbyd.secret import Secret
-from cubbyd.store.record import MAX_CREATORS, Creators, Record, decode, encode, with_contents
+from cubbyd.store.record import MAX_SHARED, Record, Shared, decode, encode, with_contents
 
 KEYS = RootKeys(accessor_key=Secret(b"a" * 32), terms={1: Secret(b"1" * 32), 2: Secret(b"2" * 32)})
 OLD_KEYS = RootKeys(accessor_key=KEYS.accessor_key, terms={1: KEYS.terms[1]})
@@ -50,23 +50,23 @@ def test_every_field_comes_back(entry):
 
 
 def test_what_tokens_have_in_common_is_in_memory_once():
-    creators = Creators()
-    one, other = (
-        decode(file_of(an_entry(name, policies=("a-policy",))), accessor(name), KEYS, creators)
-        for name in (1, 2)
-    )
+    shared = Shared()
+    entries = (an_entry(name, policies=("a-policy",), meta={"for": "x y"}) for name in (1, 2))
+    one, other = (decode(file_of(entry), entry.accessor, KEYS, shared).entry for entry in entries)
 
-    assert one.entry.creator is other.entry.creator
-    assert one.entry.path is other.entry.path
-    assert one.entry.policies[0] is other.entry.policies[0]
+    assert one.creator is other.creator
+    assert one.path is other.path
+    assert one.policies[0] is other.policies[0]
+    assert one.meta is other.meta
 
 
-def test_creators_are_as_they_were_whoever_came_before():
-    creators = Creators()
+def test_that_is_as_it_was_whoever_came_before():
+    shared = Shared()
 
-    for pid in (*range(MAX_CREATORS + 10), *range(10)):
-        entry = an_entry(creator=Creator(uid=1, gid=1, pid=pid, exe="/bin/x"))
-        assert decode(file_of(entry), accessor(1), KEYS, creators).entry == entry
+    for pid in (*range(MAX_SHARED + 10), *range(10)):
+        creator = Creator(uid=1, gid=1, pid=pid, exe="/bin/x")
+        entry = an_entry(creator=creator, meta={"of": f"{pid}", "is": "x"})
+        assert decode(file_of(entry), accessor(1), KEYS, shared).entry == entry
 
 
 @given(entries, st.binary(max_size=600))
