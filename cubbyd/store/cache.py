@@ -15,7 +15,7 @@ MAX_CACHE_BYTES: Final = 76 * 1024 * 1024
 """Some 60,000 tokens of a common size; the rest are read again when they are used."""
 UNIT_BYTES: Final = 64
 """Sizes are kept in these: Python has one object for each small number."""
-RECORD_BYTES: Final = 560
+RECORD_BYTES: Final = 448
 """What a record takes besides its texts and its cubbyhole, roughly, as Python objects, where it
 has a creator and metadata in common with others."""
 TEXT_BYTES: Final = 56
@@ -39,7 +39,8 @@ class RecordCache:
         if kept is None:
             return None
         version, record, _ = kept
-        if version_of(accessor) != version:
+        found = version_of(accessor)
+        if found is None or found != version:
             self.drop(accessor)
             return None
         self._kept.move_to_end(accessor)
@@ -72,9 +73,10 @@ class RecordCache:
 
 def _size(record: Record) -> int:
     """In units."""
-    entry, meta = record.entry, record.entry.meta
+    entry, meta, creator = record.entry, record.entry.meta, record.entry.creator
     texts = 2 + len(entry.policies)
     length = len(entry.path) + len(entry.display_name) + sum(map(len, entry.policies))
+    length += len(creator.exe or "") + len(creator.unit or "")
     if meta:
         texts += 2 * len(meta)
         length += sum(map(len, meta)) + sum(map(len, meta.values()))

@@ -152,12 +152,11 @@ class GroupCommit:
             if not self._has_failed:
                 jobs = [queued.job for queued in batch]
                 results = await self._run_blocking(partial(self._apply, jobs))
-        except StoreError:
+        except BaseException as error:
             self._has_failed = True
-            raise
-        except Exception as error:
+            if isinstance(error, StoreError) or not isinstance(error, Exception):
+                raise
             # Of a bug in there, or a thread that cannot be had, the disk tells as little.
-            self._has_failed = True
             raise StoreError(f"changes could not be carried out: {type(error).__name__}") from error
         finally:
             for queued, result in zip(batch, results, strict=True):

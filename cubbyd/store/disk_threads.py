@@ -84,6 +84,7 @@ class DiskThreads:
     def _go_on(self) -> None:
         while (work := self._work.get()) is not None:
             work()
+            del work  # and what it wrote
 
 
 async def in_thread(work: Callable[[], T], /) -> T:

@@ -6,10 +6,9 @@ metadata that has a file key wants a cubbyhole, so none can be cut off. docs/for
 every byte.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from operator import contains
-from sys import intern
 from typing import Final, TypeAlias, TypeVar, cast
 
 from cubbyd import codec
@@ -92,6 +91,8 @@ class Shared:
     def __init__(self) -> None:
         self._creators: dict[_CreatorMembers, Creator] = {}
         self._meta: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._policies: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._texts: dict[str, str] = {}
 
     def creator(self, fields: Map) -> Creator:
         """The creator that a map tells of. Raises SealBrokenError where it tells of none."""
@@ -100,7 +101,7 @@ class Shared:
         if creator is None:
             uid, gid, pid, exe, unit = members
             creator = Creator(uid=uid, gid=gid, pid=pid, exe=exe, unit=unit)
-            _remember(self._creators, members, creator)
+            return _remember(self._creators, members, creator)
         return creator
 
     def meta(self, fields: Map) -> dict[str, str]:
@@ -108,15 +109,26 @@ class Shared:
         items = tuple((key, str(value)) for key, value in fields.items())
         meta = self._meta.get(items)
         if meta is None:
-            meta = dict(items)
-            _remember(self._meta, items, meta)
+            return _remember(self._meta, items, dict(items))
         return meta
 
+    def policies(self, names: Sequence[str]) -> tuple[str, ...]:
+        """These names."""
+        policies = tuple(map(str, names))
+        known = self._policies.get(policies)
+        return _remember(self._policies, policies, policies) if known is None else known
 
-def _remember(known: dict[K, V], key: K, value: V) -> None:
+    def text(self, text: str) -> str:
+        """This text."""
+        known = self._texts.get(text)
+        return _remember(self._texts, text, text) if known is None else known
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> V:
     if len(known) >= MAX_SHARED:
         known.clear()
     known[key] = value
+    return value
 
 
 def decode(file: bytes, accessor: Accessor, keys: RootKeys, shared: Shared | None = None) -> Record:
@@ -274,8 +286,8 @@ def _metadata_from(plaintext: bytes, shared: Shared) -> tuple[TokenEntry, Secret
     entry = TokenEntry(
         accessor=accessor,
         type=_TYPES[kind],
-        policies=tuple(map(intern, map(str, policies))),
-        path=intern(path),
+        policies=shared.policies(policies),
+        path=shared.text(path),
         creator=shared.creator(creator),
         created_at=created_at,
         issued_at=created_at if issued_at == created_at else issued_at,
@@ -287,7 +299,7 @@ def _metadata_from(plaintext: bytes, shared: Shared) -> tuple[TokenEntry, Secret
         period=period or 0.0,
         num_uses=num_uses,
         renewable=renewable,
-        display_name=intern(display_name),
+        display_name=shared.text(display_name),
         meta=None if meta is None else shared.meta(meta),
         wrapped_accessor=wrapped_accessor,
     )

@@ -377,7 +377,9 @@ class Store:
     def _keep(self, written: Record) -> None:
         """Remember what was just written, so that the next request need not read it."""
         with suppress(OSError):  # it is only a convenience
-            self._cache.put(written, self._files.version(written.entry.accessor))
+            version = self._files.version(written.entry.accessor)
+            if version is not None:
+                self._cache.put(written, version)
 
     def _read(self, accessor: Accessor, keep: Callable[[Record, object], None]) -> Record | None:
         """A record from disk, handed on with its file's version."""

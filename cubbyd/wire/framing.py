@@ -75,5 +75,6 @@ class FrameReader:
         return bytes(buffer[begin:end])
 
     def _drop_read(self) -> None:
-        self._buffer = self._buffer[self._position :]
-        self._position = 0
+        if self._position:  # or a frame that comes in small pieces would be copied for each
+            self._buffer = self._buffer[self._position :]
+            self._position = 0

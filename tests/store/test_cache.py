@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from token_entries import accessor, an_entry
 
+from cubbyd.core.token import Creator
 from cubbyd.secret import Secret
 from cubbyd.store.cache import CHARACTER_BYTES, RECORD_BYTES, TEXT_BYTES, UNIT_BYTES, RecordCache
 from cubbyd.store.record import Record
@@ -28,8 +29,10 @@ def at(version):
 @pytest.fixture
 def cache():
     """Room for two records of a hundred bytes."""
+    creator = an_entry().creator
     texts = ("default", "auth/token/create", "")
     size = sum(TEXT_BYTES + CHARACTER_BYTES * len(text) for text in texts)
+    size += CHARACTER_BYTES * len((creator.exe or "") + (creator.unit or ""))
     return RecordCache(max_bytes=2 * (RECORD_BYTES + size + 100 + UNIT_BYTES))
 
 
@@ -44,6 +47,13 @@ def test_a_record_of_a_file_that_changed_is_forgotten(cache):
 
     assert cache.get(accessor(1), at("v2")) is None
     assert cache.get(accessor(1), at("v1")) is None
+
+
+def test_a_record_whose_file_is_gone_is_not_served(cache):
+    """Also one that was gone before anybody could look at its version."""
+    cache.put(a_record(1), None)
+
+    assert cache.get(accessor(1), at(None)) is None
 
 
 def test_what_was_used_longest_ago_goes_first(cache):
@@ -92,6 +102,7 @@ def test_a_record_that_alone_exceeds_the_bound_is_not_kept(cache):
         {"policies": tuple(f"policy-{number}" for number in range(200))},
         {"path": "cubbyhole/" + "x" * 4000},
         {"display_name": "\N{KEY}" * 1500},
+        {"creator": Creator(uid=1, gid=1, pid=1, exe="/" + "\N{KEY}" * 4000)},
     ],
 )
 def test_long_texts_count_as_what_they_take(fields, cache):

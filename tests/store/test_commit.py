@@ -255,6 +255,20 @@ async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
     assert sorted(stopped) == ["behind it", "in the batch", "with it"]
 
 
+async def test_nor_after_the_disk_was_left_in_the_middle():
+    """By what is no error, such as Ctrl-C."""
+    files = MemoryFiles()
+
+    async def interrupted(_sync_fn):
+        raise KeyboardInterrupt
+
+    commit = GroupCommit(files, run_blocking=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        await commit.carry_out([[Write("a", b"1")]], nothing)
+    with pytest.raises(StoreError, match="no longer carried out"):
+        await commit.carry_out([[Write("b", b"1")]], nothing)
+
+
 @pytest.mark.parametrize("bug", [RuntimeError, OSError])
 async def test_after_a_bug_nothing_is_believed_any_more(bug):
     """Or a thread that cannot be had. Who waits is shielded, and must not wait for ever."""

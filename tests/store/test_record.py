@@ -6,6 +6,7 @@
 - Without its token, no key of the daemon's opens a cubbyhole.
 """
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -56,8 +57,24 @@ def test_what_tokens_have_in_common_is_in_memory_once():
 
     assert one.creator is other.creator
     assert one.path is other.path
-    assert one.policies[0] is other.policies[0]
+    assert one.policies is other.policies
     assert one.meta is other.meta
+
+
+def test_what_nobody_has_any_more_is_forgotten():
+    """A guest names tokens as it likes, and revokes them."""
+    shared = Shared()
+    tracemalloc.start()
+    try:
+        for number in range(3 * MAX_SHARED):
+            name = f"{number:04096}"
+            entry = an_entry(display_name=name, policies=(name,), meta={"x": name}, path=name)
+            decode(file_of(entry), accessor(1), KEYS, shared)
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert size < 4 * (MAX_SHARED + 1) * 5000
 
 
 def test_that_is_as_it_was_whoever_came_before():
@@ -65,7 +82,9 @@ def test_that_is_as_it_was_whoever_came_before():
 
     for pid in (*range(MAX_SHARED + 10), *range(10)):
         creator = Creator(uid=1, gid=1, pid=pid, exe="/bin/x")
-        entry = an_entry(creator=creator, meta={"of": f"{pid}", "is": "x"})
+        names = (f"policy-{pid}",)
+        meta = {"of": f"{pid}", "is": "x"}
+        entry = an_entry(creator=creator, meta=meta, policies=names, display_name=f"name-{pid}")
         assert decode(file_of(entry), accessor(1), KEYS, shared).entry == entry
 
 

@@ -4,6 +4,8 @@
 - A length over the limit is refused when its header is there; the body is not awaited.
 """
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +82,19 @@ def test_a_reader_knows_when_it_is_owed_the_rest():
     reader.receive_data(b"b")
     assert reader.next_payload() == b"ab"
     assert not reader.is_mid_frame
+
+
+def test_a_frame_in_small_pieces_is_not_copied_for_each():
+    reader = FrameReader(max_bytes=2**24)
+    reader.receive_data((2**24).to_bytes(4, "big") + bytes(2**24 - 1000))
+    reader.receive_data(b"a")
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            assert reader.next_payload() is None
+            reader.receive_data(b"a")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 2**20
