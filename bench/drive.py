@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from crew import Crew
+from crew import Crew, Shift
 from peers.cubbyd import cubbyd
 from process_figures import cpu_seconds
 from workloads import WORKLOADS
@@ -21,27 +23,39 @@ from workloads import WORKLOADS
 
 def main() -> None:
     """Drive, and say how fast it went."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", choices=WORKLOADS)
-    parser.add_argument("--clients", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()))
     words, watching = _split(sys.argv[1:])
-    options = parser.parse_args(words)
-    with Crew(options.clients) as crew, cubbyd(options.dir, options.clients, 0) as daemon:
-        tasks = [daemon.task(options.work, number) for number in range(options.clients)]
-        with crew.on(tasks) as shift:
-            shift.spend(0.3)
-            watcher = _watcher(watching, daemon.pid)
-            made = shift.spend(options.seconds, partial(cpu_seconds, daemon.pid))
-            if watcher is not None:
-                watcher.send_signal(signal.SIGINT)
-                watcher.wait()
+    options = parsed(words, description=__doc__)
+    with at_work(options) as (shift, pid):
+        watcher = _watcher(watching, pid)
+        made = shift.spend(options.seconds, partial(cpu_seconds, pid))
+        if watcher is not None:
+            watcher.send_signal(signal.SIGINT)
+            watcher.wait()
     sys.stdout.write(
         f"{made.rate:.0f} a second; median {made.quantile(0.5) * 1e6:.0f} us, "
         f"p99 {made.quantile(0.99) * 1e6:.0f} us; the daemon's CPU {made.server_cpu * 1e6:.0f} us, "
         f"a client's {made.client_cpu * 1e6:.0f} us\n"
     )
+
+
+def parsed(words: list[str], *, description: str | None) -> argparse.Namespace:
+    """What is to be done, and how long."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("work", choices=WORKLOADS)
+    parser.add_argument("--clients", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()))
+    return parser.parse_args(words)
+
+
+@contextmanager
+def at_work(options: argparse.Namespace) -> Iterator[tuple[Shift, int]]:
+    """Clients that have begun already, and the daemon's PID."""
+    with Crew(options.clients) as crew, cubbyd(options.dir, options.clients, 0) as daemon:
+        tasks = [daemon.task(options.work, number) for number in range(options.clients)]
+        with crew.on(tasks) as shift:
+            shift.spend(0.3)
+            yield shift, daemon.pid
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

@@ -6,19 +6,16 @@ threads that run Python at that moment: each counts for the innermost function t
 part, and what C code does for who called it. So the parts add up.
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
-from crew import Crew, Shift
-from peers.cubbyd import Cubbyd, cubbyd
+from crew import Shift
+from drive import at_work, parsed
 from process_figures import cpu_seconds, user_and_system_seconds
-from workloads import WORKLOADS
 
 PARTS = (
     (
@@ -27,7 +24,6 @@ PARTS = (
             "store/files.py",
             "store/batch.py",
             "store/disk_threads.py",
-            "concurrent/",
             "threading.py",
         ),
     ),
@@ -46,29 +42,21 @@ REST = "Python's library and what is left"
 
 def main() -> None:
     """Measure, watch, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", choices=WORKLOADS)
-    parser.add_argument("--clients", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()))
-    options = parser.parse_args()
-    with Crew(options.clients) as crew, cubbyd(options.dir, options.clients, 0) as daemon:
-        tasks = [daemon.task(options.work, number) for number in range(options.clients)]
-        with crew.on(tasks) as shift:
-            shift.spend(0.5)
-            before = user_and_system_seconds(daemon.pid)
-            made = shift.spend(options.seconds, partial(cpu_seconds, daemon.pid))
-            after = user_and_system_seconds(daemon.pid)
-            samples = _watched(shift, daemon, options.seconds)
+    options = parsed(sys.argv[1:], description=__doc__)
+    with at_work(options) as (shift, pid):
+        before = user_and_system_seconds(pid)
+        made = shift.spend(options.seconds, partial(cpu_seconds, pid))
+        after = user_and_system_seconds(pid)
+        samples = _watched(shift, pid, options.seconds)
     user, system = (then - first for first, then in zip(before, after, strict=True))
     lines = table(made.server_cpu, system / (user + system), parts_of(samples))
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _watched(shift: Shift, daemon: Cubbyd, seconds: float) -> list[str]:
+def _watched(shift: Shift, pid: int, seconds: float) -> list[str]:
     with tempfile.NamedTemporaryFile("r") as found:
         words = ["py-spy", "record", "--gil", "-r", "500", "-f", "raw", "-o", found.name]
-        with subprocess.Popen([*words, "-d", f"{seconds:.0f}", "-p", str(daemon.pid)]) as watcher:
+        with subprocess.Popen([*words, "-d", f"{seconds:.0f}", "-p", str(pid)]) as watcher:
             shift.spend(seconds + 1)
             watcher.wait()
         return found.read().splitlines()

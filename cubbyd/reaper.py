@@ -24,8 +24,8 @@ RETRY_AFTER: Final = 0.5
 LIST_AGAIN_AFTER: Final = 5.0
 """Seconds until a store that could not be looked through is tried again."""
 BATCH: Final = 24
-"""Files destroyed with one directory sync, so that requests get through in between: about a
-millisecond of the loop's, and as much of the disk's, for which a durable request may wait."""
+"""Files destroyed with one directory sync, so that requests get through in between: some five
+milliseconds, for which a durable request may wait."""
 
 _log = logging.getLogger(__name__)
 

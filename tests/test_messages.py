@@ -6,7 +6,6 @@
 """
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -31,11 +30,6 @@ AUTH = Auth(
 @given(responses)
 def test_a_response_survives_its_map(response):
     assert Response.from_map(response.to_map()) == response
-
-
-@given(responses)
-def test_a_response_with_another_id_is_the_same_in_all_else(response):
-    assert response.identified("another") == replace(response, request_id="another")
 
 
 @given(auths)

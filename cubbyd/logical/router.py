@@ -176,7 +176,7 @@ class Router:
                 raise NotFoundError
             return outcome.saying(Response(request_id=self._request_id()))
         if not response.request_id and response.wrap_info is None:
-            response = response.identified(self._request_id())
+            response = replace(response, request_id=self._request_id())
         takes_any = route.fields is None and operation is _WRITE
         if not takes_any and (extra := context.fields.unrecognized(route.fields or ())):
             words = f"Endpoint ignored these unrecognized parameters: [{' '.join(extra)}]"

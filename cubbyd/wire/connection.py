@@ -41,7 +41,7 @@ _OPERATIONS = {operation.value: operation for operation in Operation}
 _REQUEST_KEYS = frozenset({"id", "operation", "path", "token", "data", "wrap_ttl"})
 
 
-@dataclass(slots=True)  # not frozen, as in messages
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A well-formed request."""
 

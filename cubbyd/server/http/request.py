@@ -5,7 +5,7 @@ to be cleaned, a method it does not know, a body that is no JSON. All else is th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from posixpath import normpath
 from typing import Final
@@ -22,6 +22,7 @@ from cubbyd.errors import (
 from cubbyd.messages import Operation, Peer, Request
 from cubbyd.secret import Secret
 from cubbyd.server.http.body import BAD_ESCAPE, pairs, parse_body
+from cubbyd.unchanging import unchanging
 from cubbyd.value import Map
 
 API: Final = "/v1/"
@@ -78,7 +79,7 @@ class WordlessError(RefusedError):
     """A bare status, where OpenBao gives one."""
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen, as in messages
+@unchanging
 class HttpRequest:
     """What was received: a method, a target that begins with a slash, headers, and the body."""
 
