@@ -40,7 +40,7 @@ from cubbyd.server.unix import Door, Doors, Listener
 from cubbyd.settings import Settings
 from cubbyd.store import keyring
 from cubbyd.store.commit import GroupCommit
-from cubbyd.store.disk_threads import DiskThreads
+from cubbyd.store.disk_process import DiskProcess
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.locksmith import Locksmith
@@ -145,15 +145,15 @@ def opened(
     with (
         _listening(settings, access, handed) as listeners,
         _directory(settings.store) as files,
+        closing(DiskProcess(files)) as disk,  # which knows no key
         closing(KeyMemory()) as memory,
-        closing(DiskThreads()) as threads,
     ):
         measures = {**hardening.measures(), **memory.measures()}
         places = KeyPlaces(settings.key_file, credentials)
         keys = keyring.load_or_create(files, places, random, hold=memory.hold, now=clock())
         parts = Parts(
             files=files,
-            commit=GroupCommit(files, run_blocking=threads.run, each=threads.each),
+            commit=GroupCommit(disk.carry_out),
             locksmith=Locksmith(places, random),
             memory=memory,
             random=random,

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import trio
-from fakes import GUEST, OWNER, Door, MemoryFiles, counting_random, on_the_loop
+from fakes import GUEST, OWNER, Door, MemoryFiles, counting_random, disk_of, on_the_loop
 from house import RULES, trio_clock
 from simulated_disk import SimulatedDisk
 
@@ -62,7 +62,7 @@ class SlowDisk(GroupCommit):
     def __init__(self, files):
         self.goes = trio.Event()
         self.goes.set()
-        super().__init__(files, run_blocking=self._run)
+        super().__init__(disk_of(files, self._run))
 
     async def _run(self, sync_fn):
         await self.goes.wait()
@@ -93,7 +93,7 @@ class DeskHouse:
         numbers = count(1)
         parts = Parts(
             files=files,
-            commit=commit or GroupCommit(files, run_blocking=on_the_loop),
+            commit=commit or GroupCommit(disk_of(files)),
             locksmith=self.locksmith,
             memory=self.memory,
             random=random,

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import trio
 from at_once import CommitAtOnce, finished
-from fakes import EPOCH, counting_random, on_the_loop
+from fakes import EPOCH, counting_random, disk_of, on_the_loop
 from house import House
 from simulated_disk import SimulatedDisk, Tree
 
@@ -104,9 +104,7 @@ def started(disk, build=RIGHT, *, random=None, now=NOW, at_once=False) -> Iterat
     with patch.object(fcntl, "flock", lambda _fd, _how: None), files.locked():
         places = build.places(KEY_FILE, calls=calls)
         keys = build.keys(files, places, random) or _unlocked(files)
-        commit = (
-            CommitAtOnce(files) if at_once else build.commit(files, run_blocking=a_moment_later)
-        )
+        commit = CommitAtOnce(files) if at_once else build.commit(disk_of(files, a_moment_later))
         locksmith = Locksmith(
             places, random, run_blocking=on_the_loop, clock=lambda: now, new_argon2id=cheap
         )

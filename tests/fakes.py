@@ -1,6 +1,7 @@
 """Stand-ins for what tests must not touch: a directory, a clock, and a daemon without a socket."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import trio
@@ -8,6 +9,7 @@ import trio
 from cubbyd.errors import RefusedError
 from cubbyd.messages import Operation, Peer, Request, Response, Role
 from cubbyd.secret import Secret
+from cubbyd.store.batch import apply
 
 EPOCH = 1_795_312_800.0
 """A moment in November 2026: where test clocks begin."""
@@ -42,6 +44,9 @@ class MemoryFiles:
         self.files[name] = data
         return name
 
+    def sync_staged(self, staged: str) -> None:
+        """Nothing is lost here."""
+
     def publish(self, staged: str, name: str) -> None:
         self.files[name] = self.files.pop(staged)
 
@@ -65,6 +70,15 @@ def shielded(run_blocking):
 async def on_the_loop(sync_fn):
     """Blocking calls without a thread, so that a jumping clock does not run away meanwhile."""
     return sync_fn()
+
+
+def disk_of(files, run_blocking=on_the_loop):
+    """What carries changes out in this process; ``run_blocking`` says when."""
+
+    async def carry_out(jobs):
+        return await run_blocking(partial(apply, files, jobs))
+
+    return carry_out
 
 
 def counting_random() -> Callable[[int], bytes]:

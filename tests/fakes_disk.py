@@ -40,6 +40,10 @@ class FaultyFiles:
         self._may_fail("stage")
         return self.inner.stage(data)
 
+    def sync_staged(self, staged):
+        self._may_fail("sync_staged")
+        self.inner.sync_staged(staged)
+
     def publish(self, staged, name):
         self._may_fail("publish")
         self.inner.publish(staged, name)

@@ -11,7 +11,7 @@ from typing import Self
 from uuid import UUID
 
 import trio
-from fakes import EPOCH, GUEST, Door, MemoryFiles, counting_random, on_the_loop
+from fakes import EPOCH, GUEST, Door, MemoryFiles, counting_random, disk_of
 
 from cubbyd.core.outcome import KeyChange, Rekey
 from cubbyd.crypto.keys import RootKeys
@@ -57,7 +57,7 @@ class House:
         self.files = files
         self.keys = keys
         self.locksmith = locksmith
-        self.commit = commit or GroupCommit(files, run_blocking=on_the_loop)
+        self.commit = commit or GroupCommit(disk_of(files))
         self.store = Store(files, keys, commit=self.commit, random=random or counting_random())
         numbers = count(1)
         self.router = Router(

@@ -78,9 +78,9 @@ class IgnoresDirectorySync(_Calls):
 
 
 class RenamesBeforeSync(DiskFiles):
-    def stage(self, data):
+    def sync_staged(self, staged):
         with patch.object(self, "calls", NoFileSync(self.calls)):
-            return super().stage(data)
+            super().sync_staged(staged)
 
     def publish(self, staged, name):
         super().publish(staged, name)
@@ -104,10 +104,9 @@ class WritesInPlace(DiskFiles):
 class SyncsTooEarly(DiskFiles):
     """The directory before what is done in it."""
 
-    def stage(self, data):
-        staged = super().stage(data)
+    def sync_staged(self, staged):
+        super().sync_staged(staged)
         super().sync()
-        return staged
 
     def sync(self):
         pass
@@ -131,9 +130,8 @@ class RemovalsUnsynced(DiskFiles):
 class LeavesStaged(DiskFiles):
     """Does not take back what it could not finish."""
 
-    def stage(self, data):
-        with patch.object(self, "remove", lambda _name: None):
-            return super().stage(data)
+    def _discard(self, staged):
+        pass
 
 
 class NoSyncAtStart(DiskFiles):
@@ -147,7 +145,7 @@ class ForgetsTheWay(DiskFiles):
     """What is there is taken for durable."""
 
     def __init__(self, directory, calls) -> None:
-        make_way = files._make_way  # noqa: SLF001
+        make_way = files.make_way
 
         def make_missing(path, calls):
             try:
@@ -155,7 +153,7 @@ class ForgetsTheWay(DiskFiles):
             except FileNotFoundError:
                 make_way(path, calls)
 
-        with patch.object(files, "_make_way", make_missing):
+        with patch.object(files, "make_way", make_missing):
             super().__init__(directory, calls)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fakes import MemoryFiles, counting_random, on_the_loop
+from fakes import MemoryFiles, counting_random, disk_of, on_the_loop
 from token_entries import an_entry
 
 from cubbyd.core.outcome import Cubbyhole, Put, Remove
@@ -26,7 +26,7 @@ class StoreHouse:
 
     def __init__(self, files=None, *, run_blocking=on_the_loop, random=None) -> None:
         self.files = MemoryFiles() if files is None else files
-        self.group = GroupCommit(self.files, run_blocking=run_blocking)
+        self.group = GroupCommit(disk_of(self.files, run_blocking))
         random = random or counting_random()
         self.store = Store(self.files, KEYS, commit=self.group, random=random)
 

@@ -48,13 +48,13 @@ ONLY_DOORS = {
     "h11": {"server"},
     "click": {"cli"},
     "platformdirs": {"locations"},
-    "outcome": {"store.disk_threads"},
     # Of the client only the half that is for trio, and of the store only what waits for the disk.
     "trio": {
         "client.async_client",
         "server",
         "store.commit",
-        "store.disk_threads",
+        "store.disk_process",
+        "store.locksmith",
         "reaper",
         "resealer",
         "desk",

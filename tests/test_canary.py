@@ -12,7 +12,7 @@ from errno import EIO, ENOSPC
 import pytest
 import trio
 from canary import KEYS, MARK, SECRET, Trail, spellings
-from fakes import GUEST, OWNER, MemoryFiles, on_the_loop
+from fakes import GUEST, OWNER, MemoryFiles, disk_of
 from fakes_disk import FaultyFiles
 from house import open_house, trio_clock
 from http_events import events
@@ -189,7 +189,7 @@ async def test_damaged_files_leave_no_secret_behind(house, trail, check, caplog)
 
 
 @pytest.mark.parametrize("errno", [ENOSPC, EIO])
-@pytest.mark.parametrize("fails_at", range(1, 5))
+@pytest.mark.parametrize("fails_at", range(1, 6))
 async def test_a_disk_that_will_not_leaves_no_secret_behind(house, trail, check, errno, fails_at):
     """Whichever call it refuses, the last of them being the sync that stops the daemon."""
     token, wrapping_token = await trail.token(house), await trail.wrap(house)
@@ -203,7 +203,7 @@ async def test_a_disk_that_will_not_leaves_no_secret_behind(house, trail, check,
         files = MemoryFiles()
         files.files = dict(house.files.files)
         faulty = FaultyFiles(files, fails_at=fails_at, errno=errno)
-        commit = GroupCommit(faulty, run_blocking=on_the_loop)
+        commit = GroupCommit(disk_of(faulty))
         try:
             async with open_house(
                 faulty, keys=KEYS, rules=RULES, random=trail.random, commit=commit
@@ -220,7 +220,7 @@ async def test_the_reaper_leaves_no_secret_behind(house, trail, check, caplog, a
     """Also when the disk will not let it destroy what is due."""
     wrapping_token = await trail.wrap(house)
     faulty = FaultyFiles(house.files, fails_at=1, errno=EIO, for_good=True)
-    commit = GroupCommit(faulty, run_blocking=on_the_loop)
+    commit = GroupCommit(disk_of(faulty))
     async with open_house(faulty, keys=KEYS, random=trail.random, commit=commit) as restarted:
         with trio.move_on_after(90):
             await reap(restarted.store, trio_clock)

@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 import trio
-from fakes import EPOCH, MemoryFiles
+from fakes import EPOCH, MemoryFiles, disk_of
 from fakes_disk import FaultyFiles
 from house import House, open_house
 from rotated_house import (
@@ -57,7 +57,7 @@ class SlowDisk:
 @asynccontextmanager
 async def slow_house():
     files, disk = MemoryFiles(), SlowDisk()
-    house = House(files, commit=GroupCommit(files, run_blocking=disk.run))
+    house = House(files, commit=GroupCommit(disk_of(files, disk.run)))
     async with house.running():
         yield house, disk
 
@@ -166,7 +166,7 @@ async def test_a_crowd_of_requests_while_keys_come_and_go(autojump_clock):
         return sync_fn()
 
     files = MemoryFiles()
-    house = House(files, commit=GroupCommit(files, run_blocking=with_pauses))
+    house = House(files, commit=GroupCommit(disk_of(files, with_pauses)))
     async with house.running(), trio.open_nursery() as keeping:
         keeping.start_soon(keep_terms, house.store.terms)
         keeping.start_soon(reap, house.store, lambda: EPOCH + trio.current_time())

@@ -58,6 +58,10 @@ class CountingFiles(MemoryFiles):
         self._count("stage")
         return super().stage(data)
 
+    def sync_staged(self, staged):
+        self._count("sync_staged")
+        super().sync_staged(staged)
+
     def publish(self, staged, name):
         self._count("publish")
         super().publish(staged, name)
@@ -107,8 +111,8 @@ REQUESTS = {
     reading: {"version": 1},
     looking_up: {"version": 1},
     # Once to decide, once for the key that the new file keeps, once to remember the new file.
-    writing: {"version": 2, "stage": 1, "publish": 1, "sync": 1},
-    wrapping_and_unwrapping: {"stage": 1, "publish": 1, "remove": 1, "sync": 2},
+    writing: {"version": 2, "stage": 1, "sync_staged": 1, "publish": 1, "sync": 1},
+    wrapping_and_unwrapping: {"stage": 1, "sync_staged": 1, "publish": 1, "remove": 1, "sync": 2},
     revoking: {"version": 1, "remove": 1, "sync": 1},
 }
 

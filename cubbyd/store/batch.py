@@ -62,12 +62,13 @@ def apply(
     Args:
         files: The directory.
         jobs: What to change, in this order.
-        each: How the files are staged, each of which waits for the disk.
+        each: How the staged files are synced.
 
     Raises:
         StoreError: The directory could not be synced, so nobody knows what is on disk.
     """
-    staged = each(partial(_stage, files), jobs)
+    written = [_stage(files, job) for job in jobs]
+    staged = each(partial(_sync, files), written)
     results: list[RefusedError | None] = []
     was_touched = False
     for job, writes in zip(jobs, staged, strict=True):
@@ -97,6 +98,18 @@ def _stage(files: Files, job: Job) -> list[str] | RefusedError:
     except OSError as error:
         _discard(files, staged)
         return refused(error)
+    return staged
+
+
+def _sync(files: Files, staged: list[str] | RefusedError) -> list[str] | RefusedError:
+    """The same, once they are durable."""
+    if isinstance(staged, list):
+        try:
+            for name in staged:
+                files.sync_staged(name)
+        except OSError as error:
+            _discard(files, staged)
+            return refused(error)
     return staged
 
 

@@ -9,14 +9,12 @@ names in flight are known here, and readers wait for them to settle.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import trio
 
 from cubbyd.errors import RefusedError, StoreError
-from cubbyd.store.batch import Each, Job, apply, one_by_one
-from cubbyd.store.files import Files
+from cubbyd.store.batch import Job
 
 
 class InFlightError(Exception):
@@ -34,14 +32,11 @@ class InFlightError(Exception):
         await self._settled.wait()
 
 
-T = TypeVar("T")
+class Disk(Protocol):
+    """What carries changes out: another process, or in a test the loop itself."""
 
-
-class RunBlocking(Protocol):
-    """How blocking calls are run: on a worker thread, or in a test on the loop itself."""
-
-    def __call__(self, sync_fn: Callable[[], T], /) -> Awaitable[T]:
-        """Run it to its end, also when the caller is cancelled."""
+    def __call__(self, jobs: Sequence[Job], /) -> Awaitable[Sequence[RefusedError | None]]:
+        """As ``batch.apply``, to its end also when the caller is cancelled."""
         ...
 
 
@@ -77,10 +72,8 @@ class _Queued:
 class GroupCommit:
     """The queue of changes, and the names that are in flight."""
 
-    def __init__(self, files: Files, *, run_blocking: RunBlocking, each: Each = one_by_one) -> None:
-        """``each`` may stage several files at once."""
-        self._run_blocking = run_blocking
-        self._apply = partial(apply, files, each=each)
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
         self._queue: list[_Queued] = []
         self._is_busy = False
         self._has_failed = False
@@ -150,8 +143,7 @@ class GroupCommit:
         results: Sequence[RefusedError | StoreError | None] = [_lost()] * len(batch)
         try:
             if not self._has_failed:
-                jobs = [queued.job for queued in batch]
-                results = await self._run_blocking(partial(self._apply, jobs))
+                results = await self._disk([queued.job for queued in batch])
         except BaseException as error:
             self._has_failed = True
             if isinstance(error, StoreError) or not isinstance(error, Exception):

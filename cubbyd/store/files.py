@@ -11,21 +11,27 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import EACCES, EINVAL, EIO, ELOOP, ENOENT, ENXIO, EROFS
+from errno import EIO, ELOOP, ENOENT, ENXIO, EROFS
 from itertools import count
 from pathlib import Path
 from pwd import getpwuid
 from secrets import randbits
+from time import sleep
 from typing import Final, Protocol
 
 from cubbyd.errors import IntegrityError, StartError, StoreError
 from cubbyd.store.system_calls import SystemCalls
+from cubbyd.store.way import DIRECTORY_FLAGS, make_way
 
 STAGED_PREFIX: Final = "staged-"
 """What a temporary name begins with; no other name in the directory does."""
 LOCK_NAME: Final = "lock"
 QUARANTINE_PREFIX: Final = "quarantine-"
 """What a directory of files moved aside is called; a time follows. The daemon passes it over."""
+LOCK_TRIES: Final = 40
+LOCK_PAUSE: Final = 0.025
+"""Seconds: for one in all we wait for the store. A daemon that was killed may have left a process
+that carries its last changes out."""
 MAX_FILE_BYTES: Final = 128 * 1024 * 1024
 """What is read of a file: well above the largest that we write, a wrapped answer of 64 MiB with its
 padding. What is longer is none of ours, and must not fill the memory."""
@@ -33,7 +39,6 @@ padding. What is longer is none of ours, and must not fill the memory."""
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _log = logging.getLogger(__name__)
 
-_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _STAGE_FLAGS = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
@@ -65,7 +70,11 @@ class Files(Protocol):
         ...
 
     def stage(self, data: bytes) -> str:
-        """Write and sync a file under a temporary name, which is returned."""
+        """Write a file under a temporary name, which is returned."""
+        ...
+
+    def sync_staged(self, staged: str) -> None:
+        """Make a staged file's bytes durable, as they must be before it is published."""
         ...
 
     def publish(self, staged: str, name: str) -> None:
@@ -100,10 +109,12 @@ class DiskFiles:
         self.calls = calls
         """What is underneath."""
         if make:
-            _make_way(directory, calls)
-        self._fd = calls.open(directory, _DIRECTORY_FLAGS)
+            make_way(directory, calls)
+        self._fd = calls.open(directory, DIRECTORY_FLAGS)
+        self._lock: int | None = None
         # Whatever another daemon has left behind, its name is hardly the next of these.
         self._numbers = count(randbits(60))
+        self._staged: dict[str, int] = {}
 
     def check_private(self) -> None:
         """Make sure that nobody else can reach into the directory.
@@ -125,6 +136,11 @@ class DiskFiles:
     def close(self) -> None:
         """Let the directory go."""
         self.calls.close(self._fd)
+
+    @property
+    def descriptors(self) -> set[int]:
+        """What is open here: the directory, and its lock while it is locked."""
+        return {self._fd} if self._lock is None else {self._fd, self._lock}
 
     @contextmanager
     def locked(self, *, reading: bool = False) -> Iterator[None]:
@@ -157,8 +173,10 @@ class DiskFiles:
                 self._take(lock, fcntl.LOCK_SH if is_read_only else fcntl.LOCK_EX)
             if not is_read_only:
                 self._settle()
+            self._lock = lock
             yield
         finally:
+            self._lock = None
             if lock is not None:
                 self.calls.close(lock)
 
@@ -194,13 +212,13 @@ class DiskFiles:
             ) from None
 
     def _take(self, lock: int, kind: int) -> None:
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(
-                f"another cubbyd has the store {self.directory}; stop it, or name another with "
-                "--store"
-            ) from None
+        for _ in range(LOCK_TRIES):
+            with suppress(BlockingIOError):
+                return fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            sleep(LOCK_PAUSE)
+        raise StartError(
+            f"another cubbyd has the store {self.directory}; stop it, or name another with --store"
+        )
 
     def _settle(self) -> None:
         try:
@@ -260,19 +278,26 @@ class DiskFiles:
     def stage(self, data: bytes) -> str:
         """See ``Files``."""
         name = f"{STAGED_PREFIX}{next(self._numbers):016x}"
-        fd = self.calls.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
+        fd = self._staged[name] = self.calls.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
         try:
-            try:
-                self._write_all(fd, data)
-                self.calls.fsync(fd)
-            finally:
-                self.calls.close(fd)
+            self._write_all(fd, data)
+            with suppress(OSError):  # it is a hint
+                # The kernel begins to write, so that of several files each sync finds less to do.
+                self.calls.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         except BaseException:
-            # A failed sync is not tried again: the kernel may have dropped the pages already.
-            with suppress(OSError):
-                self.remove(name)
+            self._discard(name)
             raise
         return name
+
+    def sync_staged(self, staged: str) -> None:
+        """See ``Files``."""
+        try:
+            self.calls.fsync(self._staged[staged])
+            self.calls.close(self._staged.pop(staged))
+        except BaseException:
+            # A failed sync is not tried again: the kernel may have dropped the pages already.
+            self._discard(staged)
+            raise
 
     def publish(self, staged: str, name: str) -> None:
         """See ``Files``."""
@@ -280,12 +305,18 @@ class DiskFiles:
 
     def remove(self, name: str) -> None:
         """See ``Files``."""
+        if name in self._staged:
+            self.calls.close(self._staged.pop(name))
         with suppress(FileNotFoundError):
             self.calls.unlink(name, dir_fd=self._fd)
 
     def sync(self) -> None:
         """See ``Files``."""
         self.calls.fsync(self._fd)
+
+    def _discard(self, staged: str) -> None:
+        with suppress(OSError):
+            self.remove(staged)
 
     def _read_all(self, fd: int, size: int) -> bytes:
         """A file's bytes, though its size may have changed; bounded, however it grows."""
@@ -329,40 +360,6 @@ def _way_in(owner: int) -> str:
         return f"run cubbyd as its owner (runuser -u {getpwuid(owner).pw_name} -- cubbyd fsck)"
     except KeyError:  # nobody of that name here
         return f"run cubbyd as uid {owner}"
-
-
-def _make_way(directory: Path, calls: SystemCalls) -> None:
-    """Make what is missing of a path; a power cut must not take the way to what we keep.
-
-    What is there already counts as little, where it is ours: whoever made it may have been killed
-    before it was durable.
-    """
-    parent = directory.parent
-    try:
-        status = calls.stat(directory)
-    except FileNotFoundError:
-        _make_way(parent, calls)
-        with suppress(FileExistsError):
-            calls.mkdir(directory, 0o700)
-        _sync_directory(parent, calls)
-        return
-    if parent == directory or status.st_uid != os.geteuid():
-        return
-    _make_way(parent, calls)
-    try:
-        _sync_directory(parent, calls)
-    except OSError as error:
-        # What we may not look into, or what knows no sync, is not what we made it in.
-        if error.errno not in (EACCES, EINVAL):
-            raise
-
-
-def _sync_directory(directory: Path, calls: SystemCalls) -> None:
-    fd = calls.open(directory, _DIRECTORY_FLAGS)
-    try:
-        calls.fsync(fd)
-    finally:
-        calls.close(fd)
 
 
 _STAGED: Final = re.compile(f"{STAGED_PREFIX}[0-9a-f]{{16}}")

@@ -81,6 +81,7 @@ class KeyPlaces:
     def _make(self, directory: DiskFiles, key: Secret) -> None:
         staged = directory.stage(key.reveal().hex().encode() + b"\n")
         try:
+            directory.sync_staged(staged)
             directory.publish(staged, self.key_file.name)
         except OSError:
             with suppress(OSError):

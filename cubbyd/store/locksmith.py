@@ -5,10 +5,12 @@ each wrong passphrase the next try has to wait, twice as long each time.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from math import ceil, inf
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
+
+import trio
 
 from cubbyd.core.outcome import Rekey
 from cubbyd.crypto.keys import RootKeys
@@ -17,8 +19,6 @@ from cubbyd.errors import BusyError, InvalidRequestError, StartError, WrongPassp
 from cubbyd.secret import Secret
 from cubbyd.store import keyring
 from cubbyd.store.batch import refused
-from cubbyd.store.commit import RunBlocking
-from cubbyd.store.disk_threads import in_thread
 from cubbyd.store.files import Files
 from cubbyd.store.key_places import CREDENTIAL, KeyPlaces
 from cubbyd.store.keyring import Hold
@@ -29,6 +29,19 @@ LONGEST_WAIT: Final = 60.0
 """Seconds from a wrong passphrase until another is tried: so a guesser has some 1,400 a day."""
 
 T = TypeVar("T")
+
+
+class RunBlocking(Protocol):
+    """How what takes long is run: on a thread, or in a test on the loop itself."""
+
+    def __call__(self, sync_fn: Callable[[], T], /) -> Awaitable[T]:
+        """Run it to its end, also when the caller is cancelled."""
+        ...
+
+
+async def in_thread(work: Callable[[], T], /) -> T:
+    """Run it on a thread of trio's; once begun, to its end."""
+    return await trio.to_thread.run_sync(work)
 
 
 class Locksmith:

@@ -13,7 +13,7 @@ from itertools import count
 from unittest.mock import patch
 
 import trio
-from fakes import EPOCH, MemoryFiles, counting_random, shielded
+from fakes import EPOCH, MemoryFiles, counting_random, disk_of, shielded
 from house import KEYS, RULES, House
 from promises_model import Model
 from serial_requests import (
@@ -138,7 +138,7 @@ class Round:
             files,
             random=self._random.randbytes,
             clock=self._now,
-            commit=commit(files, run_blocking=shielded(self._dawdle)),
+            commit=commit(disk_of(files, shielded(self._dawdle))),
             rules=RULES,
         )
         self.asked: list[Asked] = []

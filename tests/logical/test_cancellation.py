@@ -7,7 +7,7 @@ request is served as ever.
 
 import pytest
 import trio
-from fakes import MemoryFiles, shielded
+from fakes import MemoryFiles, disk_of, shielded
 from house import open_house
 
 from cubbyd.store.commit import GroupCommit
@@ -46,7 +46,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.files = MemoryFiles()
-        self.commit = GroupCommit(self.files, run_blocking=dawdle)
+        self.commit = GroupCommit(disk_of(self.files, dawdle))
 
     async def set_up(self, house):
         self.house = house

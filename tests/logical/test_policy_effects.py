@@ -8,7 +8,7 @@ import json
 
 import pytest
 import trio
-from fakes import MemoryFiles
+from fakes import MemoryFiles, disk_of
 from house import open_house
 from trio.testing import wait_all_tasks_blocked
 
@@ -317,7 +317,7 @@ async def test_no_request_is_decided_while_a_change_is_on_its_way(change):
         await gate.wait()
         return sync_fn()
 
-    commit = GroupCommit(files, run_blocking=when_open)
+    commit = GroupCommit(disk_of(files, when_open))
     outcomes = []
     async with open_house(files, commit=commit) as house, trio.open_nursery() as nursery:
         token = await holder(house, cubbyhole__x=["read"])

@@ -3,7 +3,7 @@
 from functools import partial
 
 import trio
-from fakes import MemoryFiles
+from fakes import MemoryFiles, disk_of
 from house import open_house, trio_clock
 from trio.testing import wait_all_tasks_blocked
 
@@ -29,7 +29,7 @@ async def child_made_beside_the_revocation_of_its_parent():
         await gate.wait()
         return sync_fn()
 
-    commit = GroupCommit(files, run_blocking=when_open)
+    commit = GroupCommit(disk_of(files, when_open))
     children = []
     async with open_house(files, commit=commit) as house, trio.open_nursery() as nursery:
         parent = await house.token("root")

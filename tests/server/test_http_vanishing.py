@@ -8,7 +8,7 @@ import json
 
 import pytest
 import trio
-from fakes import OWNER, MemoryFiles
+from fakes import OWNER, MemoryFiles, disk_of
 from house import open_house
 from http_session import everything, exchange, serve
 from http_talk import GET, get, read_answers, sized
@@ -75,7 +75,7 @@ async def test_a_client_that_vanishes_while_it_is_committed_takes_nobody_along(a
         return sync_fn()
 
     files, is_armed = MemoryFiles(), False
-    async with open_house(files, commit=GroupCommit(files, run_blocking=vanish_first)) as house:
+    async with open_house(files, commit=GroupCommit(disk_of(files, vanish_first))) as house:
         mine, other = await house.wrapped({"mine": 1}), await house.wrapped({"other": 1})
         is_armed = True
         await client.send_all(an_unwrap(mine) + GET)

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 import trio
-from fakes import MemoryFiles, on_the_loop, shielded
+from fakes import MemoryFiles, disk_of, shielded
 from fakes_disk import FaultyFiles
 from trio.testing import wait_all_tasks_blocked
 
@@ -56,11 +56,11 @@ def disk():
 
 @pytest.fixture
 async def commit(files, disk):
-    return GroupCommit(files, run_blocking=shielded(disk.run))
+    return GroupCommit(disk_of(files, shielded(disk.run)))
 
 
 async def test_a_change_is_durable_when_the_call_returns(files):
-    commit = GroupCommit(files, run_blocking=on_the_loop)
+    commit = GroupCommit(disk_of(files))
 
     await commit.carry_out([[Write("a", b"1")]], nothing)
 
@@ -200,8 +200,8 @@ async def disk_turns(disk, number):
 
 
 async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
-    files = FaultyFiles(MemoryFiles(), fails_at=4, errno=ENOSPC)
-    commit = GroupCommit(files, run_blocking=shielded(disk.run))
+    files = FaultyFiles(MemoryFiles(), fails_at=5, errno=ENOSPC)
+    commit = GroupCommit(disk_of(files, shielded(disk.run)))
     durable = []
 
     async def refused():
@@ -223,7 +223,7 @@ async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
 
 async def test_a_refusal_is_over_when_the_disk_takes_changes_again():
     files = FaultyFiles(MemoryFiles(), fails_at=1, errno=ENOSPC)
-    commit = GroupCommit(files, run_blocking=on_the_loop)
+    commit = GroupCommit(disk_of(files))
 
     with pytest.raises(StorageFullError):
         await commit.carry_out([[Write("a", b"1")]], nothing)
@@ -234,7 +234,7 @@ async def test_a_refusal_is_over_when_the_disk_takes_changes_again():
 
 async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
     """Those in the batch, and those who queued up behind it."""
-    commit = GroupCommit(FaultyFiles(MemoryFiles(), fails_at=8), run_blocking=shielded(disk.run))
+    commit = GroupCommit(disk_of(FaultyFiles(MemoryFiles(), fails_at=11), shielded(disk.run)))
     stopped = []
 
     async def change(name):
@@ -262,7 +262,7 @@ async def test_nor_after_the_disk_was_left_in_the_middle():
     async def interrupted(_sync_fn):
         raise KeyboardInterrupt
 
-    commit = GroupCommit(files, run_blocking=interrupted)
+    commit = GroupCommit(disk_of(files, interrupted))
     with pytest.raises(KeyboardInterrupt):
         await commit.carry_out([[Write("a", b"1")]], nothing)
     with pytest.raises(StoreError, match="no longer carried out"):
@@ -279,7 +279,7 @@ async def test_after_a_bug_nothing_is_believed_any_more(bug):
         await goes.wait()
         raise bug
 
-    commit = GroupCommit(files, run_blocking=broken)
+    commit = GroupCommit(disk_of(files, broken))
 
     async def change(name, words):
         with pytest.raises(StoreError, match=words):

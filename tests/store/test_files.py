@@ -8,7 +8,7 @@
 import os
 import socket
 import stat
-from contextlib import closing
+from contextlib import ExitStack, closing
 from errno import EACCES, EINVAL, EROFS
 from pathlib import Path
 from pwd import getpwuid
@@ -19,6 +19,7 @@ from fakes_disk import FaultyFiles
 from simulated_disk import SimulatedDisk
 
 from cubbyd.errors import IntegrityError, StartError
+from cubbyd.store import files as files_module
 from cubbyd.store.files import STAGED_PREFIX, DiskFiles
 
 
@@ -41,6 +42,12 @@ def files(request):
             return FaultyFiles(MemoryFiles())
 
 
+def put(files, name, data):
+    staged = files.stage(data)
+    files.sync_staged(staged)
+    files.publish(staged, name)
+
+
 class TestEveryDirectory:
     def test_begins_empty(self, files):
         assert files.names() == []
@@ -48,7 +55,7 @@ class TestEveryDirectory:
 
     @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 5000])
     def test_gives_back_what_was_published(self, files, data):
-        files.publish(files.stage(data), "a")
+        put(files, "a", data)
         files.sync()
 
         assert files.read("a") == data
@@ -68,31 +75,31 @@ class TestEveryDirectory:
         assert len(staged) == 20
 
     def test_replaces_a_file_whole(self, files):
-        files.publish(files.stage(b"a long old one"), "a")
-        files.publish(files.stage(b"new"), "a")
+        put(files, "a", b"a long old one")
+        put(files, "a", b"new")
 
         assert files.read("a") == b"new"
         assert files.names() == ["a"]
 
     def test_tells_another_version_after_each_change(self, files):
         assert files.version("a") is None
-        files.publish(files.stage(b"old"), "a")
+        put(files, "a", b"old")
         old = files.version("a")
         assert files.version("a") == old
 
-        files.publish(files.stage(b"new"), "a")
+        put(files, "a", b"new")
 
         assert files.version("a") not in (None, old)
 
     def test_tells_the_version_of_what_it_reads(self, files):
         assert files.read_with_version("a") is None
-        files.publish(files.stage(b"old"), "a")
+        put(files, "a", b"old")
 
         assert files.read_with_version("a") == (b"old", files.version("a"))
 
     def test_removes_a_name(self, files):
-        files.publish(files.stage(b"x"), "a")
-        files.publish(files.stage(b"y"), "b")
+        put(files, "a", b"x")
+        put(files, "b", b"y")
 
         files.remove("a")
 
@@ -102,14 +109,18 @@ class TestEveryDirectory:
     def test_removes_what_is_not_there_without_a_word(self, files):
         files.remove("a")
 
-    def test_discards_a_staged_file(self, files):
-        files.remove(files.stage(b"x"))
+    @pytest.mark.parametrize("is_synced", [False, True])
+    def test_discards_a_staged_file(self, files, is_synced):
+        staged = files.stage(b"x")
+        if is_synced:
+            files.sync_staged(staged)
+        files.remove(staged)
 
         assert files.names() == []
 
 
 def test_files_and_directory_are_for_their_owner_alone(disk):
-    disk.publish(disk.stage(b"x"), "a")
+    put(disk, "a", b"x")
 
     modes = [stat.S_IMODE(each.stat().st_mode) for each in (disk.directory, disk.directory / "a")]
     assert modes == [0o700, 0o600]
@@ -119,7 +130,7 @@ def test_the_umask_does_not_matter(tmp_path):
     before = os.umask(0)
     try:
         with closing(DiskFiles(tmp_path / "store")) as disk:
-            disk.publish(disk.stage(b"x"), "a")
+            put(disk, "a", b"x")
             disk.check_private()
             assert disk.read("a") == b"x"
     finally:
@@ -186,7 +197,7 @@ def test_publishing_replaces_whatever_had_the_name(disk, kind):
     """A link is not followed."""
     FOREIGN[kind](disk.directory / "a")
 
-    disk.publish(disk.stage(b"new"), "a")
+    put(disk, "a", b"new")
 
     assert disk.read("a") == b"new"
     assert not (disk.directory / "a").is_symlink()
@@ -272,6 +283,25 @@ def test_a_second_daemon_is_kept_out_until_the_first_has_gone(disk):
             pass
 
 
+def test_a_process_that_is_about_to_end_is_waited_for(disk, monkeypatch):
+    """A daemon that was killed leaves one that finishes its last changes."""
+    ended = ExitStack()
+    ended.enter_context(disk.locked())
+    monkeypatch.setattr(files_module, "sleep", lambda _seconds: ended.close())
+
+    with closing(DiskFiles(disk.directory)) as second, second.locked():
+        pass
+
+
+def test_nothing_is_left_open(disk):
+    before = [*Path("/proc/self/fd").iterdir()]
+    put(disk, "a", b"x")
+    disk.remove(disk.stage(b"x"))
+
+    assert [*Path("/proc/self/fd").iterdir()] == before
+    assert disk.names() == ["a"]
+
+
 @pytest.mark.parametrize("kind", ["link", "directory"])
 def test_a_lock_that_is_no_file_is_refused(disk, kind):
     FOREIGN[kind](disk.directory / "lock")
@@ -282,11 +312,11 @@ def test_a_lock_that_is_no_file_is_refused(disk, kind):
 
 def test_the_directory_is_held_and_not_looked_up_again(disk, tmp_path):
     """Whoever moves it away gives us no other."""
-    disk.publish(disk.stage(b"ours"), "a")
+    put(disk, "a", b"ours")
     disk.directory.rename(tmp_path / "moved")
     disk.directory.mkdir()
 
-    disk.publish(disk.stage(b"still ours"), "b")
+    put(disk, "b", b"still ours")
 
     assert sorted(disk.names()) == ["a", "b"]
     assert disk.read("a") == b"ours"

@@ -127,7 +127,7 @@ async def test_what_cannot_be_read_is_never_overwritten(house):
 
 
 async def test_a_refused_change_leaves_everything_as_it_was():
-    house = StoreHouse(FaultyFiles(MemoryFiles(), fails_at=4, errno=ENOSPC))
+    house = StoreHouse(FaultyFiles(MemoryFiles(), fails_at=5, errno=ENOSPC))
     entry = await house.put(1, num_uses=3)
     before = dict(house.files.inner.files)
 
@@ -143,7 +143,7 @@ async def test_a_change_that_stopped_half_way_is_known_for_what_is_on_the_disk()
     files = FaultyFiles(MemoryFiles(), errno=EIO)
     house = StoreHouse(files)
     entry = await house.put(1, expires_at=EPOCH + 10)
-    files.fails_at = len(files.calls) + 4  # two are staged, one is published
+    files.fails_at = len(files.calls) + 6  # two are staged and synced, one is published
 
     longer, other = replace(entry, expires_at=EPOCH + 100), an_entry(2)
     with pytest.raises(IntegrityError):

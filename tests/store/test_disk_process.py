@@ -1,0 +1,332 @@
+"""The process for the disk, with a real one, and with calls that say when they may go on.
+
+- What it is told to do is done to its end, and what it may not do is refused as on the loop.
+- It ends with the daemon, and the store is locked until it has.
+- When it is gone, or does not know what it did, nobody is told that all is well.
+- A slow disk does not stop the loop.
+"""
+
+import os
+import signal
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from errno import EDQUOT, EIO
+from pathlib import Path
+
+import pytest
+import trio
+from fakes_disk import FaultyFiles
+from house import House
+from trio.testing import wait_all_tasks_blocked
+
+from cubbyd.errors import IntegrityError, StartError, StorageFullError, StoreError
+from cubbyd.store import disk_process
+from cubbyd.store import files as files_module
+from cubbyd.store.batch import Unlink, Write
+from cubbyd.store.commit import GroupCommit
+from cubbyd.store.disk_process import SYNCS_AT_ONCE, DiskProcess, in_turn_or_at_once
+from cubbyd.store.files import DiskFiles
+
+# From 3.12 on Python warns of a fork where there are threads, as trio's and pytest's here.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "store"
+
+
+@contextmanager
+def forked(directory, *, wrong=lambda files: files):
+    """The directory as the daemon sees it, and the process, which may see it otherwise."""
+    with (
+        closing(DiskFiles(directory)) as files,
+        files.locked(),
+        closing(DiskProcess(wrong(files))) as disk,
+    ):
+        yield files, disk
+
+
+class Faulty(FaultyFiles):
+    """A directory that fails at the n-th change, on disk."""
+
+    @property
+    def descriptors(self):
+        return self.inner.descriptors
+
+
+async def test_changes_are_carried_out_in_their_order(directory):
+    with forked(directory) as (files, disk):
+        assert await disk.carry_out([[Write("a", b"1"), Write("b", b"2")], [Unlink("b")]]) == [
+            None,
+            None,
+        ]
+        assert await disk.carry_out([[Write("a", b"3")]]) == [None]
+
+        assert (files.read("a"), files.read("b")) == (b"3", None)
+
+
+@pytest.mark.parametrize("size", [0, 200 * 1024, 5 * 1024 * 1024])
+async def test_what_is_longer_than_a_sockets_buffer_gets_there(directory, size):
+    data = os.urandom(size)
+    with forked(directory) as (files, disk):
+        await disk.carry_out([[Write("a", data)], *([Write(f"{n}", b"n")] for n in range(300))])
+
+        assert files.read("a") == data
+        assert len(files.names()) == 302  # and the lock
+
+
+async def test_a_refusal_is_told_as_on_the_loop(directory):
+    def full_at_second(files):
+        return Faulty(files, fails_at=2, errno=EDQUOT)
+
+    with forked(directory, wrong=full_at_second) as (files, disk):
+        results = await disk.carry_out([[Write(name, b"x")] for name in "abc"])
+
+        assert [type(each) for each in results] == [type(None), StorageFullError, type(None)]
+        assert results[1].messages == StorageFullError().messages
+        assert (files.read("b"), files.read("c")) == (None, b"x")
+
+
+async def test_a_disk_that_will_not_sync_a_file_is_told_as_on_the_loop(directory):
+    with forked(directory, wrong=lambda files: Faulty(files, fails_at=2, errno=EIO)) as (_, disk):
+        [refused] = await disk.carry_out([[Write("a", b"x")]])
+
+        assert isinstance(refused, IntegrityError)
+        assert "the store cannot be read or written" in str(refused)
+
+
+async def test_of_a_directory_that_is_not_synced_nobody_knows_anything(directory):
+    with (
+        forked(directory, wrong=lambda files: Faulty(files, fails_at=4)) as (_, disk),
+        pytest.raises(StoreError, match="directory cannot be synced"),
+    ):
+        await disk.carry_out([[Write("a", b"x")]])
+
+
+async def test_nor_after_a_bug(directory):
+    class Broken(Faulty):
+        def publish(self, _staged, _name):
+            raise ZeroDivisionError
+
+    with (
+        forked(directory, wrong=Broken) as (_, disk),
+        pytest.raises(StoreError, match="could not be carried out: ZeroDivisionError"),
+    ):
+        await disk.carry_out([[Write("a", b"x")]])
+
+
+async def test_nor_when_it_is_gone(directory):
+    with forked(directory) as (_, disk):
+        await disk.carry_out([[Write("a", b"1")]])
+        os.kill(disk.pid, signal.SIGKILL)
+
+        for _ in range(2):
+            with pytest.raises(StoreError, match="has ended"):
+                await disk.carry_out([[Write("a", b"2")]])
+
+
+async def test_nor_when_it_goes_in_the_midst(directory, nursery):
+    with forked(directory) as (_, disk):
+        os.kill(disk.pid, signal.SIGSTOP)
+        nursery.start_soon(kill_when_blocked, disk.pid)
+
+        with pytest.raises(StoreError, match="has ended"):
+            await disk.carry_out([[Write("a", b"1" * 10**6)]])
+
+
+async def kill_when_blocked(pid):
+    await wait_all_tasks_blocked()
+    os.kill(pid, signal.SIGKILL)
+
+
+# -- as long as the daemon, and a little longer
+
+
+@pytest.mark.parametrize("each", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+async def test_what_stops_the_daemon_does_not_stop_it(directory, each):
+    with forked(directory) as (_, disk):
+        await disk.carry_out([[Write("a", b"1")]])
+        os.kill(disk.pid, each)
+
+        assert await disk.carry_out([[Write("a", b"2")]]) == [None]
+
+
+def test_the_store_is_locked_until_it_has_ended(directory, monkeypatch):
+    monkeypatch.setattr(files_module, "LOCK_TRIES", 2)
+    with closing(DiskFiles(directory)) as second:
+        with closing(DiskFiles(directory)) as first, first.locked():
+            disk = DiskProcess(first)
+            os.kill(disk.pid, signal.SIGSTOP)
+
+        with pytest.raises(StartError, match="another cubbyd has the store"), second.locked():
+            raise AssertionError("both have it")
+
+        os.kill(disk.pid, signal.SIGCONT)
+        disk.close()
+        with second.locked():
+            pass
+
+
+async def test_it_has_nothing_open_of_what_the_daemon_has(directory):
+    """A client must not find somebody at the socket of a daemon that has ended."""
+    ours, theirs = socket.socketpair()
+    with ours, forked(directory) as (files, disk):
+        theirs.close()
+        kept = {str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in files.descriptors}
+
+        await disk.carry_out([])
+        ours.settimeout(30)
+        assert ours.recv(1) == b""
+        found = Path(f"/proc/{disk.pid}/fd").iterdir()
+        others = {str(each.readlink()) for each in found if int(each.name) > 2}
+        assert kept < others
+        assert len(others - kept) == 1
+
+
+# -- waiting for it
+
+
+class Watched:
+    """Whether each answer was waited for in place, and had come."""
+
+    def __init__(self, disk, monkeypatch) -> None:
+        self.seen = []
+        self._poll = disk._answer.poll  # noqa: SLF001 - nothing else shows it
+        monkeypatch.setattr(disk_process, "PATIENCE", 60)
+        disk._answer = self  # noqa: SLF001
+
+    def poll(self, milliseconds):
+        self.seen.append(bool(self._poll(milliseconds)))
+        return self.seen[-1]
+
+
+async def test_a_cancelled_caller_gets_its_answer(directory):
+    with forked(directory) as (files, disk), trio.CancelScope() as scope:
+        scope.cancel()
+        assert await disk.carry_out([[Write("a", b"1" * 10**6)]]) == [None]
+        assert len(files.read("a")) == 10**6
+
+
+async def test_who_changes_things_alone_is_waited_for_in_place(directory, monkeypatch):
+    with forked(directory) as (_, disk):
+        watched = Watched(disk, monkeypatch)
+        for number in range(3):
+            await disk.carry_out([[Write("a", b"%d" % number)]])
+
+    assert watched.seen == [True, True]
+
+
+async def test_of_several_nobody_is(directory, monkeypatch):
+    with forked(directory) as (_, disk):
+        watched = Watched(disk, monkeypatch)
+        commit = GroupCommit(disk.carry_out)
+
+        async def change(name):
+            for _ in range(3):
+                await commit.carry_out([[Write(name, b"x")]], lambda _: None)
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            for name in "ab":
+                nursery.start_soon(change, name)
+
+    assert len(watched.seen) <= 2  # of six: the last who is left is alone
+
+
+async def test_after_a_slow_change_nobody_is_before_it_is_quick_again(directory, monkeypatch):
+    with forked(directory) as (_, disk):
+        watched = Watched(disk, monkeypatch)
+
+        async def is_waited_for():
+            before = len(watched.seen)
+            await disk.carry_out([[Write("a", b"x")]])
+            return len(watched.seen) > before
+
+        assert [await is_waited_for() for _ in range(2)] == [False, True]
+        monkeypatch.setattr(disk_process, "PATIENCE", 0)
+        assert [await is_waited_for() for _ in range(2)] == [True, False]
+        monkeypatch.setattr(disk_process, "PATIENCE", 60)
+        assert [await is_waited_for() for _ in range(2)] == [False, True]
+
+
+async def test_whoever_reads_is_served_while_one_who_writes_waits_for_a_slow_sync(directory):
+    """The first sync that is slow comes when all before were quick."""
+    with forked(directory) as (files, disk):
+        house = House(files, commit=GroupCommit(disk.carry_out))
+        async with house.running():
+            mine, yours = await house.token(), await house.token()
+            await house.guest.ask("write", "cubbyhole/x", {"is": "yours"}, token=yours)
+            stopped, done = trio.Event(), trio.Event()
+
+            async def write():
+                for _ in range(4):
+                    await house.guest.ask("write", "cubbyhole/x", {"is": "mine"}, token=mine)
+                os.kill(disk.pid, signal.SIGSTOP)
+                stopped.set()
+                await house.guest.ask("write", "cubbyhole/x", {"is": "last"}, token=mine)
+                done.set()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(write)
+                with trio.fail_after(30):
+                    await stopped.wait()
+                    for _ in range(100):
+                        found = await house.guest.ask("read", "cubbyhole/x", token=yours)
+                        assert found.data == {"is": "yours"}
+                assert not done.is_set()
+                os.kill(disk.pid, signal.SIGCONT)
+
+            found = await house.guest.ask("read", "cubbyhole/x", token=mine)
+            assert found.data == {"is": "last"}
+
+
+# -- several at once
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 2, 20])
+def test_syncs_are_in_turn_or_at_once(is_slow, count, monkeypatch):
+    """At once where the first has taken long; the results are in their order all the same."""
+    monkeypatch.setattr(disk_process, "PATIENCE", 0 if is_slow else 60)
+    done_on = []
+
+    def sync(number):
+        done_on.append(threading.get_ident())
+        return number
+
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:
+        assert in_turn_or_at_once(threads)(sync, range(count)) == [*range(count)]
+
+    elsewhere = [each for each in done_on if each != threading.get_ident()]
+    assert len(elsewhere) == (max(count - 1, 0) if is_slow else 0)
+
+
+def test_so_many_are_under_way_at_once(monkeypatch):
+    """All come to the barrier, or none goes on."""
+    monkeypatch.setattr(disk_process, "PATIENCE", 0)
+    barrier = threading.Barrier(SYNCS_AT_ONCE, timeout=30)
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:
+        in_turn_or_at_once(threads)(lambda number: number and barrier.wait(), range(9))
+
+
+async def test_many_changes_are_made_with_few_syncs(directory):
+    with forked(directory) as (files, disk):
+        batches = []
+
+        def counted(jobs):
+            batches.append(len(jobs))
+            return disk.carry_out(jobs)
+
+        commit = GroupCommit(counted)
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                job = [Write(f"{number}", b"%d" % number)]
+                nursery.start_soon(commit.carry_out, [job], lambda _: None)
+
+        assert {name: files.read(name) for name in map(str, range(50))} == {
+            f"{number}": b"%d" % number for number in range(50)
+        }
+    assert batches == [1, 49]
