@@ -23,7 +23,7 @@ PARTS = (
         (
             "store/files.py",
             "store/batch.py",
-            "store/disk_threads.py",
+            "store/disk_process.py",
             "threading.py",
         ),
     ),

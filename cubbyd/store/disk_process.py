@@ -27,7 +27,7 @@ from typing import BinaryIO, Final, NoReturn, TypeAlias, TypeVar
 
 import trio
 
-from cubbyd.errors import RefusedError, StoreError, refusal
+from cubbyd.errors import RefusedError, StartError, StoreError, refusal
 from cubbyd.store.batch import Each, FileChange, Job, Unlink, Write, apply
 from cubbyd.store.files import DiskFiles
 
@@ -50,14 +50,25 @@ class DiskProcess:
     """The other process, until ``close``; one batch at a time."""
 
     def __init__(self, files: DiskFiles) -> None:
-        """Fork it: best where there is neither a thread yet nor a secret.
+        """Fork it, where there is neither a thread yet nor a secret.
 
         Args:
             files: The directory, locked.
+
+        Raises:
+            StartError: The system has no process to give.
         """
         self._socket, theirs = socket.socketpair()
-        self.pid = os.fork()
-        """The other process's number."""
+        try:
+            self.pid = os.fork()
+            """The other process's number."""
+        except OSError as error:
+            self._socket.close()
+            theirs.close()
+            raise StartError(
+                f"no process for the disk can be had: {error.strerror}; raise the limit of "
+                "processes (TasksMax= of a unit), or of memory"
+            ) from None
         if self.pid == 0:
             _be_the_disk(theirs, files)
         theirs.close()
@@ -154,10 +165,14 @@ def _carry_out_all(questions: BinaryIO, answers: BinaryIO, files: DiskFiles) -> 
     with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads, suppress(EOFError):  # the daemon's end
         each = in_turn_or_at_once(threads)
         while True:
-            told = marshal.load(questions)  # noqa: S302 - from our own
-            jobs = [[_change(name, data) for name, data in job] for job in told]
-            marshal.dump(_carried_out(files, jobs, each), answers)
+            # A batch may be large, and is not to stay in memory until the next.
+            marshal.dump(_carried_out(_jobs(questions), files, each), answers)
             answers.flush()
+
+
+def _jobs(questions: BinaryIO) -> list[Job]:
+    told = marshal.load(questions)  # noqa: S302 - from our own
+    return [[_change(name, data) for name, data in job] for job in told]
 
 
 def in_turn_or_at_once(threads: Executor) -> Each:
@@ -172,7 +187,7 @@ def in_turn_or_at_once(threads: Executor) -> Each:
     return each
 
 
-def _carried_out(files: DiskFiles, jobs: Sequence[Job], each: Each) -> str | list[_Told]:
+def _carried_out(jobs: Sequence[Job], files: DiskFiles, each: Each) -> str | list[_Told]:
     try:
         results = apply(files, jobs, each=each)
     except StoreError as error:

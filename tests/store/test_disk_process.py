@@ -12,7 +12,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from errno import EDQUOT, EIO
+from errno import EAGAIN, EDQUOT, EIO
 from pathlib import Path
 
 import pytest
@@ -142,6 +142,15 @@ async def kill_when_blocked(pid):
     os.kill(pid, signal.SIGKILL)
 
 
+def test_a_system_without_a_process_to_give_is_an_error_at_the_start(directory, monkeypatch):
+    def fork():
+        raise BlockingIOError(EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    with pytest.raises(StartError, match="TasksMax="), forked(directory):
+        raise AssertionError("forked")
+
+
 # -- as long as the daemon, and a little longer
 
 
@@ -175,15 +184,20 @@ async def test_it_has_nothing_open_of_what_the_daemon_has(directory):
     ours, theirs = socket.socketpair()
     with ours, forked(directory) as (files, disk):
         theirs.close()
-        kept = {str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in files.descriptors}
-
         await disk.carry_out([])
+
         ours.settimeout(30)
         assert ours.recv(1) == b""
-        found = Path(f"/proc/{disk.pid}/fd").iterdir()
-        others = {str(each.readlink()) for each in found if int(each.name) > 2}
+        kept = {what for fd, what in opened_by(os.getpid()).items() if fd in files.descriptors}
+        others = {what for fd, what in opened_by(disk.pid).items() if fd > 2}
         assert kept < others
         assert len(others - kept) == 1
+
+
+def opened_by(pid):
+    """What a process has open, by descriptor."""
+    links = [*Path(f"/proc/{pid}/fd").iterdir()]
+    return {int(each.name): str(each.readlink()) for each in links if each.is_symlink()}
 
 
 # -- waiting for it

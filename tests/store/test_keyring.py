@@ -254,7 +254,9 @@ def test_all_terms_come_back():
     assert found.term == 70000
 
 
-@pytest.mark.parametrize(("call", "error"), [*((call, StartError) for call in (1, 2, 3)), (4, StoreError)])
+@pytest.mark.parametrize(
+    ("call", "error"), [*((call, StartError) for call in (1, 2, 3)), (4, StoreError)]
+)
 def test_a_disk_that_refuses_the_first_start_is_an_error(key_file, call, error):
     """Also one whose directory will not sync; the next start makes good."""
     files = MemoryFiles()
