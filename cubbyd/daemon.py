@@ -1,6 +1,6 @@
 """The only place where rooms are wired together: settings in, a serving daemon out.
 
-Who outlives whom, from the outside in: the lock on the store; the threads that write to it; the
+Who outlives whom, from the outside in: the lock on the store; the process that writes to it; the
 reaper and the indexer; the sessions. So a session that was cancelled still finds its change carried
 out, and when the last one has ended nothing is left to commit.
 """
