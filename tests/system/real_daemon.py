@@ -22,6 +22,8 @@ class RealDaemon:
     directory: Path
     program: tuple[str, ...] = ("-m", "cubbyd.cli.serve")
     """What Python runs, before the options: a test may have a daemon of its own."""
+    has_own_group: bool = False
+    """Whether its processes are a group, as those of a command in a terminal are."""
     process: subprocess.Popen | None = None
     started: list[subprocess.Popen] = field(default_factory=list)
 
@@ -38,20 +40,31 @@ class RealDaemon:
         return self.directory / "key"
 
     @property
+    def disk_pid(self) -> int:
+        """Its process for the disk."""
+        [pid] = children(self.process.pid)
+        return pid
+
+    @property
     def token_files(self) -> list[Path]:
         return [path for path in self.store.iterdir() if is_accessor(path.name)]
 
     def start(self, *options: str) -> str:
         """Start it and return the line that it says when it serves; "" when it does not."""
+        self.begin(*options)
+        return self.process.stdout.readline()
+
+    def begin(self, *options: str) -> None:
+        """Start it, and wait for nothing."""
         self.process = subprocess.Popen(
             [sys.executable, *self.program, *self.options(), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=clean_environment(),
             text=True,
+            process_group=0 if self.has_own_group else None,
         )
         self.started.append(self.process)
-        return self.process.stdout.readline()
 
     def options(self) -> list[str]:
         paths = {"--socket": self.socket, "--store": self.store, "--key-file": self.key_file}
@@ -87,6 +100,20 @@ class RealDaemon:
         for process in self.started:
             process.kill()
             process.communicate()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that its main thread started, and that are still there."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def lives(pid: int) -> bool:
+    """Whether it runs, or could: who has ended may wait for somebody to take note."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 def clean_environment() -> dict[str, str]:
