@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from real_daemon import eventually
+from real_daemon import children, eventually
 
 from cubbyd.client import Client
 
@@ -30,7 +30,8 @@ HANGING = (
     "from cubbyd.cli.serve import main; main()"
 )
 
-# How a test has its disk fail: from a signal on, no directory can be synced.
+# How a test has its disk fail: from a signal on, which the process for the disk must get, no
+# directory can be synced.
 FAILING = (
     "import errno, signal; "
     "from cubbyd.store.files import DiskFiles; "
@@ -143,6 +144,12 @@ class Manager:
     @property
     def pid(self):
         return int(self.show("MainPID"))
+
+    @property
+    def disk_pid(self):
+        """The daemon's process for the disk."""
+        [pid] = children(self.pid)
+        return pid
 
     def drop_in(self, text, unit="cubbyd.service"):
         """Change a unit until the next ``reset``."""

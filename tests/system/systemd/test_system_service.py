@@ -15,7 +15,7 @@ import time
 
 import pytest
 from guest import COMMAND, CONFIG, DAEMON, FAILING, HANGING, PYTHON, STATE, configure, now, run
-from real_daemon import eventually
+from real_daemon import eventually, lives
 
 from cubbyd.client import Client
 from cubbyd.errors import InvalidRequestError, UnavailableError
@@ -112,7 +112,7 @@ def test_when_the_disk_failed_it_is_not_started_again(manager):
     since = now()
     with manager.client() as client:
         client.wrap({"a": 1}, 60)
-        os.kill(manager.pid, signal.SIGUSR1)
+        os.kill(manager.disk_pid, signal.SIGUSR1)
         with pytest.raises(UnavailableError):
             client.wrap({"a": 2}, 60)
 
@@ -123,6 +123,41 @@ def test_when_the_disk_failed_it_is_not_started_again(manager):
     time.sleep(0.5)  # more than RestartSec=
     assert manager.show("ActiveState") == "failed"
     assert manager.show("NRestarts") == "0"
+
+
+def test_when_its_process_for_the_disk_is_killed_it_is_not_started_again_either(manager):
+    """What stands on the disk is whole, but somebody ought to look who did that."""
+    since = now()
+    with manager.client() as client:
+        token = client.wrap({"a": 1}, 60).token
+        os.kill(manager.disk_pid, signal.SIGKILL)
+        client.health()
+        assert manager.show("ActiveState") == "active"
+        with pytest.raises(UnavailableError):
+            client.wrap({"a": 2}, 60)
+
+    assert eventually(lambda: manager.show("ActiveState") == "failed")
+    assert manager.show("ExecMainStatus") == "3"
+    assert manager.eventually_says("the process that writes to the disk has ended", since)
+    with manager.client() as client:
+        assert client.unwrap(token).data == {"a": 1}
+
+
+def test_nobody_is_left_when_the_daemon_is_killed_or_stopped(manager):
+    """The process for the disk heeds no SIGTERM, and need not be killed."""
+    with manager.client() as client:
+        client.wrap({"a": 1}, 60)
+    both = [manager.pid, manager.disk_pid]
+    os.kill(both[0], signal.SIGKILL)
+    assert eventually(lambda: manager.pid not in (0, both[0]))
+    with manager.client() as client:
+        client.wrap({"a": 1}, 60)
+    both += [manager.pid, manager.disk_pid]
+
+    manager.systemctl("stop", "cubbyd.service")
+
+    assert not any(map(lives, both))
+    assert manager.show("Result") == "success"
 
 
 class Customer(threading.Thread):
