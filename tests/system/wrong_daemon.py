@@ -2,7 +2,8 @@
 
     python wrong_daemon.py FAULT OPTIONS...
 
-lazy: keeps the last changes in memory, and answers as if they were on disk.
+lazy: keeps the last changes in memory, and answers as if they were on disk. It has no process of
+its own for the disk, or it would not see them itself.
 clinging: now and then does not destroy a file, and says that it did.
 forgetful: now and then does not replace a file, and says that it did.
 """
@@ -12,6 +13,7 @@ from itertools import count
 
 from cubbyd import daemon
 from cubbyd.cli import serve
+from cubbyd.store.batch import apply
 from cubbyd.store.files import DiskFiles
 
 SELDOM = 10
@@ -74,7 +76,23 @@ class Forgetful(DiskFiles):
             super().remove(staged)
 
 
+class OnTheLoop:
+    """No other process for the disk."""
+
+    def __init__(self, files):
+        self._files = files
+
+    async def carry_out(self, jobs):
+        return apply(self._files, jobs)
+
+    def close(self):
+        """Nothing is under way."""
+
+
 if __name__ == "__main__":
     faults = {"lazy": Lazy, "clinging": Clinging, "forgetful": Forgetful}
-    daemon.DiskFiles = faults[sys.argv.pop(1)]
+    fault = sys.argv.pop(1)
+    daemon.DiskFiles = faults[fault]
+    if fault == "lazy":
+        daemon.DiskProcess = OnTheLoop
     serve.main()
