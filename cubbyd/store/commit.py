@@ -148,7 +148,7 @@ class GroupCommit:
             self._has_failed = True
             if isinstance(error, StoreError) or not isinstance(error, Exception):
                 raise
-            # Of a bug in there, or a thread that cannot be had, the disk tells as little.
+            # Of a bug in there the disk tells as little.
             raise StoreError(f"changes could not be carried out: {type(error).__name__}") from error
         finally:
             for queued, result in zip(batch, results, strict=True):
