@@ -134,7 +134,8 @@ class Bench:
     def memory(self) -> dict[str, dict[str, float]]:
         """By server, what it has in memory now, in MiB."""
         sleep(1)  # what was asked for last is over, also what it left to be done behind it
-        return {side: resident_mib(getattr(self, side).pid) for side in SERVERS}
+        pids = [getattr(self, side).pid for side in SERVERS]
+        return dict(zip(SERVERS, resident_mib(*pids), strict=True))
 
     def leave_wraps(self, count: int) -> None:
         """So many live wraps at each server."""
