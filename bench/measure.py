@@ -15,6 +15,7 @@ from crew import Crew, Figures, quantile
 from peers.bare import Bare
 from peers.cubbyd import Cubbyd, cubbyd
 from peers.echo import Echo, echo
+from peers.least import Least, least
 from peers.openbao import OpenBao, openbao
 from process_figures import cpu_seconds, resident_mib
 from workloads import WORKLOADS, create_token, wrap
@@ -104,6 +105,7 @@ class Bench:
     openbao: OpenBao
     echo: Echo
     bare: Bare
+    least: Least
 
     def measure(self, name: str, clients: int) -> list[Measured]:
         """One kind of work, every side in each round."""
@@ -126,6 +128,8 @@ class Bench:
         match side:
             case "echo":
                 return self.echo.task(self.cubbyd.task(name, number))
+            case "least":
+                return self.least.task(self.cubbyd.task(name, number))
             case "bare":
                 return self.bare.task(name, number)
             case _:
@@ -164,7 +168,11 @@ def a_bench(plan: Plan) -> Iterator[Bench]:
         ours = stack.enter_context(cubbyd(directory, size, plan.tokens))
         theirs = stack.enter_context(openbao(directory, size))
         echoing = stack.enter_context(echo(directory))
-        yield Bench(plan, crew, ours, theirs, echoing, Bare(bare, ours.file_bytes))
+        limit = stack.enter_context(least(directory, ours.tokens, ours.file_bytes))
+        for number in range(size):
+            with limit.task(ours.task("write", number)).opened() as (_, turn):
+                turn()  # what is read later
+        yield Bench(plan, crew, ours, theirs, echoing, Bare(bare, ours.file_bytes), limit)
 
 
 def run(plan: Plan, say: Say) -> tuple[list[Measured], dict]:

@@ -15,6 +15,7 @@ SIDES = {
     "openbao": "OpenBao",
     "echo": "echo",
     "bare": "bare calls",
+    "least": "the least",
 }
 
 BUSY = 0.5
