@@ -5,6 +5,7 @@ Real processes and real files; no time is judged.
 
 import os
 import sys
+from array import array
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +15,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
-from clients import Ask
+from clients import Ask, Slice
+from crew import figures
 from doors import CborDoor
+from goals import OF_RATE, verdicts
+from measure import Measured
 from peers.cubbyd import SIZES, cubbyd
 from peers.least import least
+from report import Report
 from workloads import DATA, PATH, WORKLOADS, WRAP_TTL
 
 FILE_BYTES = {"write": 864, "wrap": 900, "token": 568}
@@ -239,3 +244,41 @@ def bytes_of(task):
             before, after = task.second
             assert task.expected in told(before + made[begin : begin + task.size] + after)
     return sizes
+
+
+# -- the report
+
+
+def measured(side, rates):
+    turns = [Slice(times=array("d", [1 / rate] * 10), cpu_seconds=0.1) for rate in rates]
+    return Measured.of("read", 1, side, [figures([each], 1, 1.0) for each in turns])
+
+
+READ = [
+    measured("cubbyd", [310.0, 200.0, 500.0]),
+    measured("openbao", [100.0, 100.0, 100.0]),
+    measured("echo", [1000.0, 1000.0, 1000.0]),
+]
+LEAST = measured("least", [640.0, 600.0, 700.0])
+
+
+def report(sides):
+    machine = {"load before": "0.10"}
+    return Report(machine=machine, plan={}, measured=sides, memory={})
+
+
+def test_the_least_is_held_to_the_same_goals_of_rate():
+    found = verdicts([*READ, LEAST], [1], goals=OF_RATE, side="least")
+
+    assert [(title, str(ratios[1]), met) for title, ratios, met in found] == [
+        ("read: at least 3 x OpenBao", "6.40 (6.00 to 7.00)", True),
+        ("read: at least 65% of the echo", "0.64 (0.60 to 0.70)", False),
+    ]
+
+
+def test_its_goals_have_a_table_of_their_own():
+    with_it = report([*READ, LEAST]).tables()
+
+    assert "| the same goals for the server that does the least | 1 client " in with_it
+    assert "| 0.64 (0.60 to 0.70) | **missed** |" in with_it
+    assert "the least" not in report(READ).tables()
