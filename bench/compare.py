@@ -1,8 +1,9 @@
 """cubbyd beside a real OpenBao and beside what the machine allows: ``python bench/compare.py``.
 
 In one run, in turn and again and again: cubbyd, an OpenBao with raft storage on the same disk, a
-bare echo of the same frames, and the bare system calls of the same durable change. What matters are
-the ratios, of which each round gives one. docs/performance.md says how to read the tables.
+bare echo of the same frames, the bare system calls of the same durable change, and a server that
+does the least. What matters are the ratios, of which each round gives one. docs/performance.md says
+how to read the tables.
 """
 
 import argparse

@@ -1,15 +1,16 @@
 """A cubbyd in a process of its own, in a directory that is gone afterwards."""
 
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from process_figures import cpu_seconds, field_mib, resident_mib
 
 from cubbyd.client import Client, UnavailableError
 from cubbyd.secret import Secret
@@ -70,25 +71,17 @@ class Daemon:
     """Seconds from the start of the process to the first answer that needs a token."""
 
     def resident_mib(self) -> float:
-        """What it has in memory now."""
-        return self._status("VmRSS")
+        """What it has in memory now, with its children."""
+        (found,) = resident_mib(self.process.pid)
+        return found["all"]
 
     def peak_mib(self) -> float:
-        """The most that it ever had."""
-        return self._status("VmHWM")
+        """The most that it ever had, without its children: the system keeps no such sum."""
+        return field_mib(self.process.pid, "status", "VmHWM")
 
     def cpu_seconds(self) -> float:
-        """What its threads have spent so far: tells more than time does on a busy machine."""
-        spent = 0
-        for path in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
-            with suppress(FileNotFoundError):  # a thread that has just ended
-                spent += int(path.read_text().split()[0])
-        return spent / 1e9
-
-    def _status(self, field: str) -> float:
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(rf"{field}:\s+(\d+) kB", text)
-        return int(found[1]) / 1024 if found else 0.0
+        """What it has spent so far: tells more than time does on a busy machine."""
+        return cpu_seconds(self.process.pid)
 
 
 @contextmanager

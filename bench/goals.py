@@ -10,7 +10,10 @@ from workloads import WORKLOADS
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """cubbyd's figure over that of another side, with so many clients."""
+    """cubbyd's figure over that of another side, with so many clients.
+
+    A third side may be held to it as well.
+    """
 
     workload: str
     words: str
@@ -103,10 +106,13 @@ GOALS = (
 )
 MEMORY_GOALS = {"idle": 0.5, "after the run": 0.5, "with live wraps": 0.2}
 """At most so much of OpenBao's."""
+OF_RATE = tuple(goal for goal in GOALS if goal.figure == "rate")
 
 
-def ratio(goal: Goal, measured: Sequence[Measured], clients: int) -> Ratio | None:
-    """What was reached; None where it was not measured or nothing is asked."""
+def ratio(
+    goal: Goal, measured: Sequence[Measured], clients: int, *, side: str = "cubbyd"
+) -> Ratio | None:
+    """What that side reached; None where it was not measured or nothing is asked."""
     if not goal.clients[0] <= clients <= goal.clients[1]:
         return None
     found = {
@@ -114,19 +120,23 @@ def ratio(goal: Goal, measured: Sequence[Measured], clients: int) -> Ratio | Non
         for each in measured
         if each.workload == goal.workload and each.clients == clients
     }
-    if not {"cubbyd", goal.against} <= found.keys():
+    if not {side, goal.against} <= found.keys():
         return None
-    pairs = zip(found["cubbyd"].rounds, found[goal.against].rounds, strict=True)
-    values = [getattr(ours, goal.figure) / getattr(theirs, goal.figure) for ours, theirs in pairs]
+    pairs = zip(found[side].rounds, found[goal.against].rounds, strict=True)
+    values = [getattr(its, goal.figure) / getattr(theirs, goal.figure) for its, theirs in pairs]
     return Ratio(median(values), min(values), max(values))
 
 
 def verdicts(
-    measured: Sequence[Measured], clients: Sequence[int]
+    measured: Sequence[Measured],
+    clients: Sequence[int],
+    *,
+    goals: Sequence[Goal] = GOALS,
+    side: str = "cubbyd",
 ) -> Iterator[tuple[str, dict[int, Ratio], bool]]:
     """Each goal that was looked at: its words, the ratios by number of clients, and if all do."""
-    for goal in GOALS:
-        found = {number: ratio(goal, measured, number) for number in clients}
+    for goal in goals:
+        found = {number: ratio(goal, measured, number, side=side) for number in clients}
         known = {number: each for number, each in found.items() if each is not None}
         if known:
             met = all(goal.is_met_by(each.median) for each in known.values())

@@ -15,6 +15,7 @@ from crew import Crew, Figures, quantile
 from peers.bare import Bare
 from peers.cubbyd import Cubbyd, cubbyd
 from peers.echo import Echo, echo
+from peers.least import Least, least
 from peers.openbao import OpenBao, openbao
 from process_figures import cpu_seconds, resident_mib
 from workloads import WORKLOADS, create_token, wrap
@@ -104,6 +105,7 @@ class Bench:
     openbao: OpenBao
     echo: Echo
     bare: Bare
+    least: Least
 
     def measure(self, name: str, clients: int) -> list[Measured]:
         """One kind of work, every side in each round."""
@@ -126,6 +128,8 @@ class Bench:
         match side:
             case "echo":
                 return self.echo.task(self.cubbyd.task(name, number))
+            case "least":
+                return self.least.task(self.cubbyd.task(name, number))
             case "bare":
                 return self.bare.task(name, number)
             case _:
@@ -134,7 +138,8 @@ class Bench:
     def memory(self) -> dict[str, dict[str, float]]:
         """By server, what it has in memory now, in MiB."""
         sleep(1)  # what was asked for last is over, also what it left to be done behind it
-        return {side: resident_mib(getattr(self, side).pid) for side in SERVERS}
+        pids = [getattr(self, side).pid for side in SERVERS]
+        return dict(zip(SERVERS, resident_mib(*pids), strict=True))
 
     def leave_wraps(self, count: int) -> None:
         """So many live wraps at each server."""
@@ -163,7 +168,11 @@ def a_bench(plan: Plan) -> Iterator[Bench]:
         ours = stack.enter_context(cubbyd(directory, size, plan.tokens))
         theirs = stack.enter_context(openbao(directory, size))
         echoing = stack.enter_context(echo(directory))
-        yield Bench(plan, crew, ours, theirs, echoing, Bare(bare, ours.file_bytes))
+        limit = stack.enter_context(least(directory, ours.tokens, ours.file_bytes))
+        for number in range(size):
+            with limit.task(ours.task("write", number)).opened() as (_, turn):
+                turn()  # what is read later
+        yield Bench(plan, crew, ours, theirs, echoing, Bare(bare, ours.file_bytes), limit)
 
 
 def run(plan: Plan, say: Say) -> tuple[list[Measured], dict]:

@@ -8,7 +8,13 @@ from measure import Measured
 from report import SIDES, Report
 from workloads import WORKLOADS
 
-COLOURS = {"cubbyd": "#2563eb", "openbao": "#d97706", "echo": "#9ca3af", "bare": "#4b5563"}
+COLOURS = {
+    "cubbyd": "#2563eb",
+    "openbao": "#d97706",
+    "echo": "#9ca3af",
+    "bare": "#4b5563",
+    "least": "#93c5fd",
+}
 WIDTH, LABELS, BARS, GAP, LINES = 900, 200, 300, 60, 300
 ROW, PAD, TOP = 13, 8, 58
 LINES_AT = LABELS + BARS + GAP

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from goals import MEMORY_GOALS, verdicts
+from goals import MEMORY_GOALS, OF_RATE, verdicts
 from measure import Measured, Round
 from workloads import WORKLOADS
 
@@ -15,6 +15,7 @@ SIDES = {
     "openbao": "OpenBao",
     "echo": "echo",
     "bare": "bare calls",
+    "least": "the least",
 }
 
 BUSY = 0.5
@@ -53,10 +54,9 @@ class Report:
 
     def tables(self) -> str:
         """All of it."""
-        parts = [self._machine(), self._goals(), self._figures()]
-        if self.memory:
-            parts.append(self._memory())
-        return "\n\n".join(parts)
+        memory = self._memory() if self.memory else ""
+        parts = [self._machine(), self._goals(), self._limits(), self._figures(), memory]
+        return "\n\n".join(filter(None, parts))
 
     def _machine(self) -> str:
         said = {**self.machine, **{name: str(value) for name, value in self.plan.items()}}
@@ -71,8 +71,20 @@ class Report:
             for title, found, met in verdicts(self.measured, numbers)
         ]
         rows += self._memory_goals()
-        heads = [f"{number} client{'s' * (number > 1)}" for number in numbers]
-        return _table(["goal", *heads, "all"], rows)
+        return _table(["goal", *self._heads(), "all"], rows)
+
+    def _limits(self) -> str:
+        """Empty where the server that does the least was not asked."""
+        numbers = self.clients
+        rows = [
+            [title, *(str(found.get(number, "")) for number in numbers), _verdict(met=met)]
+            for title, found, met in verdicts(self.measured, numbers, goals=OF_RATE, side="least")
+        ]
+        what = "the same goals for the server that does the least"
+        return _table([what, *self._heads(), "all"], rows) if rows else ""
+
+    def _heads(self) -> list[str]:
+        return [f"{number} client{'s' * (number > 1)}" for number in self.clients]
 
     def _memory_goals(self) -> Iterable[list[str]]:
         for when, by_side in self.memory.items():

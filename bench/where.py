@@ -1,9 +1,10 @@
 """Where the daemon's time goes at one kind of work: ``python bench/where.py read``.
 
 The CPU time of a request is measured with nobody watching; how much of it the kernel has spent is
-what the kernel says. The rest is shared out as py-spy's samples fall (``pip install py-spy``), of
-threads that run Python at that moment: each counts for the innermost function that belongs to a
-part, and what C code does for who called it. So the parts add up.
+what the kernel says, both of all the daemon's processes. The rest is shared out as py-spy's samples
+fall (``pip install py-spy``), of threads that run Python at that moment: each counts for the
+innermost function that belongs to a part, and what C code does for who called it. So the parts add
+up.
 """
 
 import subprocess
@@ -24,6 +25,7 @@ PARTS = (
             "store/files.py",
             "store/batch.py",
             "store/disk_process.py",
+            "concurrent/futures/",
             "threading.py",
         ),
     ),
@@ -55,7 +57,8 @@ def main() -> None:
 
 def _watched(shift: Shift, pid: int, seconds: float) -> list[str]:
     with tempfile.NamedTemporaryFile("r") as found:
-        words = ["py-spy", "record", "--gil", "-r", "500", "-f", "raw", "-o", found.name]
+        options = ["--subprocesses", "--gil", "-r", "500", "-f", "raw", "-o", found.name]
+        words = ["py-spy", "record", *options]
         with subprocess.Popen([*words, "-d", f"{seconds:.0f}", "-p", str(pid)]) as watcher:
             shift.spend(seconds + 1)
             watcher.wait()

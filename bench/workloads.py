@@ -102,13 +102,15 @@ class Workload:
 
 
 WORKLOADS: Mapping[str, Workload] = {
-    "read": Workload("read", ("cubbyd", "openbao", "echo"), "cbor", read),
-    "pipelined": Workload("read, 16 at once", ("cubbyd", "echo"), "cbor", pipelined_read),
+    "read": Workload("read", ("cubbyd", "openbao", "echo", "least"), "cbor", read),
+    "pipelined": Workload("read, 16 at once", ("cubbyd", "echo", "least"), "cbor", pipelined_read),
     "lookup-self": Workload("lookup-self", ("cubbyd", "openbao"), "cbor", lookup_self),
-    "write": Workload("write", ("cubbyd", "openbao", "bare"), "cbor", write),
-    "wrap": Workload("wrap + unwrap", ("cubbyd", "openbao", "bare"), "cbor", wrap_and_unwrap),
+    "write": Workload("write", ("cubbyd", "openbao", "bare", "least"), "cbor", write),
+    "wrap": Workload(
+        "wrap + unwrap", ("cubbyd", "openbao", "bare", "least"), "cbor", wrap_and_unwrap
+    ),
     "token": Workload(
-        "token create + revoke", ("cubbyd", "openbao", "bare"), "cbor", create_and_revoke
+        "token create + revoke", ("cubbyd", "openbao", "bare", "least"), "cbor", create_and_revoke
     ),
     "http-read": Workload("read, HTTP door", ("cubbyd", "openbao"), "http", read),
     "http-wrap": Workload(

@@ -25,6 +25,15 @@ def test_a_sample_counts_for_the_innermost_part():
     assert sorted(parts_of(SAMPLES).values()) == [1, 20, 35, 44]
 
 
+def test_the_process_that_writes_to_the_disk_is_around_the_disks_calls():
+    """What forked it has a stack as well, and comes first."""
+    daemon = 'process 1:"python -m cubbyd.cli.serve";process 2:"python -m cubbyd.cli.serve"'
+    stack = "main (cubbyd/cli/serve.py:1);opened (cubbyd/daemon.py:1)"
+    child = "_be_the_disk (cubbyd/store/disk_process.py:1);readinto (socket.py:1)"
+
+    assert parts_of([f"{daemon};{stack};{child} 7"]) == {"around the disk's calls": 7}
+
+
 def test_the_parts_of_a_request_add_up():
     parts = [line.split("|")[1:4] for line in table(0.0002, 0.25, parts_of(SAMPLES))][2:]
     *parts, whole = [
