@@ -2,7 +2,8 @@
 
 - ``WireError``: the peer broke framing; answer once, then close (``server.session``).
 - ``RefusedError``: understood and refused; the connection lives on (``server.session``).
-- ``StoreError``: what is on disk is unknown; the daemon stops (``daemon``).
+- ``StoreError``: what is on disk is unknown; the daemon stops (``daemon``). It may be started again
+  at once if it is a ``DiskProcessError`` (``cli.serve``).
 - ``StartError``: the daemon cannot start as it is configured; say why and exit (``cli.serve``).
 - ``UnavailableError``: a client found no daemon, or not the one it trusts.
 
@@ -47,6 +48,10 @@ class MalformedHttpError(WireError):
 
 class StoreError(CubbydError):
     """A directory sync failed, so what is on disk is unknown: the daemon stops."""
+
+
+class DiskProcessError(StoreError):
+    """The process that carries changes out has ended; what it had not synced a start will sync."""
 
 
 class StartError(CubbydError):

@@ -19,6 +19,9 @@ log = logging.getLogger("cubbyd.hardening")
 
 PRIVATE_UMASK: Final = 0o077
 
+FIRST_FREE: Final = 3
+"""The descriptor behind the standard streams'."""
+
 SPARE_FILES: Final = 128
 """Descriptors besides the connections': the store's, the listeners', and those of a peer that is
 being looked at; generous, since running out refuses clients."""
@@ -61,6 +64,7 @@ def harden(*, max_connections: int) -> Hardening:
     Args:
         max_connections: For so many, the limit of open files is raised as far as it may be.
     """
+    _occupy_standard_streams()
     os.umask(PRIVATE_UMASK)
     return Hardening(
         no_core_dumps=_forbid_core_dumps(),
@@ -68,6 +72,13 @@ def harden(*, max_connections: int) -> Hardening:
         no_swap=_has_no_swap(),
         max_open_files=_allow_files(max_connections + SPARE_FILES),
     )
+
+
+def _occupy_standard_streams() -> None:
+    """Where one is closed, what is opened next would get its number, and what is said there."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) < FIRST_FREE:
+        pass
+    os.close(fd)
 
 
 def _forbid_core_dumps() -> bool:

@@ -14,7 +14,7 @@ import trio
 from cubbyd import config, daemon, journal, systemd
 from cubbyd.cli import service, store_options
 from cubbyd.cli.lazy_group import lazy_group
-from cubbyd.errors import StartError, StoreError
+from cubbyd.errors import DiskProcessError, StartError, StoreError
 from cubbyd.settings import LOG_LEVELS
 
 _log = logging.getLogger("cubbyd")
@@ -96,14 +96,16 @@ def main(  # noqa: PLR0913 - one parameter for each option
             trio.run(service.run, opened, load, systemd.Notifier(os.environ))
     except* (StartError, StoreError) as found:
         # Every task that waited for the disk raises the same.
-        problems = {
-            str(each): _LOST_TRACK if isinstance(each, StoreError) else _FAILED
-            for each in _leaves(found)
-        }
+        problems = {str(each): _status(each) for each in _leaves(found)}
     for problem in problems:
         _log.error("%s", problem)
     if problems:
         sys.exit(max(problems.values()))
+
+
+def _status(error: BaseException) -> int:
+    is_lost = isinstance(error, StoreError) and not isinstance(error, DiskProcessError)
+    return _LOST_TRACK if is_lost else _FAILED
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -1,7 +1,7 @@
 """Many changes, one directory sync: what group commit does to the disk, without its loop."""
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,7 +68,9 @@ def apply(
         StoreError: The directory could not be synced, so nobody knows what is on disk.
     """
     written = [_stage(files, job) for job in jobs]
-    staged = each(partial(_sync, files), written)
+    names = [name for staged in written if isinstance(staged, list) for name in staged]
+    problems = dict(zip(names, each(partial(_sync, files), names), strict=True))
+    staged = [_durable(files, names, problems) for names in written]
     results: list[RefusedError | None] = []
     was_touched = False
     for job, writes in zip(jobs, staged, strict=True):
@@ -101,15 +103,22 @@ def _stage(files: Files, job: Job) -> list[str] | RefusedError:
     return staged
 
 
-def _sync(files: Files, staged: list[str] | RefusedError) -> list[str] | RefusedError:
-    """The same, once they are durable."""
+def _sync(files: Files, staged: str) -> OSError | None:
+    try:
+        files.sync_staged(staged)
+    except OSError as error:
+        return error
+    return None
+
+
+def _durable(
+    files: Files, staged: list[str] | RefusedError, problems: Mapping[str, OSError | None]
+) -> list[str] | RefusedError:
+    """The same, unless one of them could not be synced."""
     if isinstance(staged, list):
-        try:
-            for name in staged:
-                files.sync_staged(name)
-        except OSError as error:
+        for problem in filter(None, map(problems.get, staged)):
             _discard(files, staged)
-            return refused(error)
+            return refused(problem)
     return staged
 
 

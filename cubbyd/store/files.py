@@ -112,7 +112,8 @@ class DiskFiles:
             make_way(directory, calls)
         self._fd = calls.open(directory, DIRECTORY_FLAGS)
         self._lock: int | None = None
-        # Whatever another daemon has left behind, its name is hardly the next of these.
+        # Whatever another daemon has left behind, its name is hardly the next of these. (A process
+        # that is forked goes on with them; so of the two only one may stage.)
         self._numbers = count(randbits(60))
         self._staged: dict[str, int] = {}
 
@@ -212,10 +213,10 @@ class DiskFiles:
             ) from None
 
     def _take(self, lock: int, kind: int) -> None:
-        for _ in range(LOCK_TRIES):
+        for number in range(LOCK_TRIES):
+            sleep(LOCK_PAUSE if number else 0)
             with suppress(BlockingIOError):
                 return fcntl.flock(lock, kind | fcntl.LOCK_NB)
-            sleep(LOCK_PAUSE)
         raise StartError(
             f"another cubbyd has the store {self.directory}; stop it, or name another with --store"
         )
@@ -283,6 +284,7 @@ class DiskFiles:
             self._write_all(fd, data)
             with suppress(OSError):  # it is a hint
                 # The kernel begins to write, so that of several files each sync finds less to do.
+                # It may drop what it has written; what is asked for soon is in our own memory.
                 self.calls.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         except BaseException:
             self._discard(name)
@@ -305,10 +307,12 @@ class DiskFiles:
 
     def remove(self, name: str) -> None:
         """See ``Files``."""
-        if name in self._staged:
-            self.calls.close(self._staged.pop(name))
-        with suppress(FileNotFoundError):
-            self.calls.unlink(name, dir_fd=self._fd)
+        try:
+            if name in self._staged:
+                self.calls.close(self._staged.pop(name))
+        finally:
+            with suppress(FileNotFoundError):
+                self.calls.unlink(name, dir_fd=self._fd)
 
     def sync(self) -> None:
         """See ``Files``."""

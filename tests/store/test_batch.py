@@ -120,6 +120,22 @@ def test_a_disk_that_takes_nothing_at_all_refuses_everybody_and_stops_nobody(err
     assert "sync" not in files.calls
 
 
+def test_only_what_is_written_is_handed_out_to_be_synced():
+    """Who is handed it judges by the first how long the rest will take."""
+    handed = []
+
+    def each(work, names):
+        handed.append(names)
+        return [work(name) for name in names]
+
+    files = FaultyFiles(directory(), fails_at=1, errno=ENOSPC)
+    apply(files, [[Write("refused", b"")], [Unlink("c")], *JOBS], each=each)
+
+    [names] = handed
+    assert len(names) == 3
+    assert all(name.startswith("staged-") for name in names)
+
+
 def test_later_jobs_see_what_earlier_ones_did():
     files = directory()
 

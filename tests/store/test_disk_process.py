@@ -6,11 +6,10 @@
 - A slow disk does not stop the loop.
 """
 
+import logging
 import os
 import signal
 import socket
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from errno import EAGAIN, EDQUOT, EIO
 from pathlib import Path
@@ -21,12 +20,12 @@ from fakes_disk import FaultyFiles
 from house import House
 from trio.testing import wait_all_tasks_blocked
 
-from cubbyd.errors import IntegrityError, StartError, StorageFullError, StoreError
+from cubbyd.errors import DiskProcessError, IntegrityError, StartError, StorageFullError, StoreError
 from cubbyd.store import disk_process
 from cubbyd.store import files as files_module
 from cubbyd.store.batch import Unlink, Write
 from cubbyd.store.commit import GroupCommit
-from cubbyd.store.disk_process import SYNCS_AT_ONCE, DiskProcess, in_turn_or_at_once
+from cubbyd.store.disk_process import SENT_BYTES, DiskProcess
 from cubbyd.store.files import DiskFiles
 
 # From 3.12 on Python warns of a fork where there are threads, as trio's and pytest's here.
@@ -68,7 +67,7 @@ async def test_changes_are_carried_out_in_their_order(directory):
         assert (files.read("a"), files.read("b")) == (b"3", None)
 
 
-@pytest.mark.parametrize("size", [0, 200 * 1024, 5 * 1024 * 1024])
+@pytest.mark.parametrize("size", [0, SENT_BYTES, 5 * 1024 * 1024])
 async def test_what_is_longer_than_a_sockets_buffer_gets_there(directory, size):
     data = os.urandom(size)
     with forked(directory) as (files, disk):
@@ -113,9 +112,39 @@ async def test_nor_after_a_bug(directory):
 
     with (
         forked(directory, wrong=Broken) as (_, disk),
-        pytest.raises(StoreError, match="could not be carried out: ZeroDivisionError"),
+        pytest.raises(StoreError, match="a bug in carrying changes out: ZeroDivisionError"),
     ):
         await disk.carry_out([[Write("a", b"x")]])
+
+
+async def test_nor_when_it_ends_of_itself(directory, capfd):
+    """For want of memory, say; then it says why, since nobody else can."""
+
+    class Starved(Faulty):
+        def publish(self, _staged, _name):
+            raise SystemExit
+
+    with (
+        logging_to_standard_error(),
+        forked(directory, wrong=Starved) as (_, disk),
+        pytest.raises(DiskProcessError, match="has ended"),
+    ):
+        await disk.carry_out([[Write("a", b"x")]])
+
+    said = capfd.readouterr().err
+    assert said == "the process that writes to the disk ends: SystemExit\n"
+
+
+@contextmanager
+def logging_to_standard_error():
+    """To the descriptor, which is all that the other process keeps."""
+    with os.fdopen(2, "w", closefd=False) as stream:
+        handler = logging.StreamHandler(stream)
+        logging.getLogger("cubbyd").addHandler(handler)
+        try:
+            yield
+        finally:
+            logging.getLogger("cubbyd").removeHandler(handler)
 
 
 async def test_nor_when_it_is_gone(directory):
@@ -124,7 +153,7 @@ async def test_nor_when_it_is_gone(directory):
         os.kill(disk.pid, signal.SIGKILL)
 
         for _ in range(2):
-            with pytest.raises(StoreError, match="has ended"):
+            with pytest.raises(DiskProcessError, match="has ended"):
                 await disk.carry_out([[Write("a", b"2")]])
 
 
@@ -133,7 +162,7 @@ async def test_nor_when_it_goes_in_the_midst(directory, nursery):
         os.kill(disk.pid, signal.SIGSTOP)
         nursery.start_soon(kill_when_blocked, disk.pid)
 
-        with pytest.raises(StoreError, match="has ended"):
+        with pytest.raises(DiskProcessError, match="has ended"):
             await disk.carry_out([[Write("a", b"1" * 10**6)]])
 
 
@@ -295,35 +324,6 @@ async def test_whoever_reads_is_served_while_one_who_writes_waits_for_a_slow_syn
 
             found = await house.guest.ask("read", "cubbyhole/x", token=mine)
             assert found.data == {"is": "last"}
-
-
-# -- several at once
-
-
-@pytest.mark.parametrize("is_slow", [False, True])
-@pytest.mark.parametrize("count", [0, 1, 2, 20])
-def test_syncs_are_in_turn_or_at_once(is_slow, count, monkeypatch):
-    """At once where the first has taken long; the results are in their order all the same."""
-    monkeypatch.setattr(disk_process, "PATIENCE", 0 if is_slow else 60)
-    done_on = []
-
-    def sync(number):
-        done_on.append(threading.get_ident())
-        return number
-
-    with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:
-        assert in_turn_or_at_once(threads)(sync, range(count)) == [*range(count)]
-
-    elsewhere = [each for each in done_on if each != threading.get_ident()]
-    assert len(elsewhere) == (max(count - 1, 0) if is_slow else 0)
-
-
-def test_so_many_are_under_way_at_once(monkeypatch):
-    """All come to the barrier, or none goes on."""
-    monkeypatch.setattr(disk_process, "PATIENCE", 0)
-    barrier = threading.Barrier(SYNCS_AT_ONCE, timeout=30)
-    with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:
-        in_turn_or_at_once(threads)(lambda number: number and barrier.wait(), range(9))
 
 
 async def test_many_changes_are_made_with_few_syncs(directory):

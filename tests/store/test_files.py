@@ -293,15 +293,6 @@ def test_a_process_that_is_about_to_end_is_waited_for(disk, monkeypatch):
         pass
 
 
-def test_nothing_is_left_open(disk):
-    before = [*Path("/proc/self/fd").iterdir()]
-    put(disk, "a", b"x")
-    disk.remove(disk.stage(b"x"))
-
-    assert [*Path("/proc/self/fd").iterdir()] == before
-    assert disk.names() == ["a"]
-
-
 @pytest.mark.parametrize("kind", ["link", "directory"])
 def test_a_lock_that_is_no_file_is_refused(disk, kind):
     FOREIGN[kind](disk.directory / "lock")

@@ -1,0 +1,121 @@
+"""What the process for the disk does: it takes batches of changes, and says how it went.
+
+Both ends are this program, and of one make: so they speak ``marshal``. A batch is the number of its
+jobs, and then each job as a list of names with what is to be in them, None where there shall be no
+file. The answer is a list with what refused each job; or a text, where nobody knows what is on the
+disk.
+"""
+
+import logging
+import marshal
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import pairwise
+from threading import Barrier
+from time import perf_counter
+from typing import BinaryIO, Final, NoReturn, TypeAlias, TypeVar
+
+from cubbyd.errors import RefusedError, StoreError
+from cubbyd.store.batch import Each, FileChange, Job, Unlink, Write, apply, one_by_one
+from cubbyd.store.files import DiskFiles
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Told: TypeAlias = tuple[str, int, tuple[str, ...]] | None
+"""Of a job: the code, status and messages of what refused it."""
+
+QUICK: Final = 0.001
+"""Seconds: where a sync takes longer, several are under way at once."""
+SYNCS_AT_ONCE: Final = 4
+"""They share the journal's commits, and more share no more."""
+
+_log = logging.getLogger(__name__)
+
+
+def be_the_disk(channel: socket.socket, files: DiskFiles) -> NoReturn:
+    """Carry out what comes over the channel, until it ends."""
+    status = 1
+    try:
+        # What is to stop the daemon may reach all of its processes; this one has to outlive it.
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(each, signal.SIG_IGN)
+        _close_all_but({0, 1, 2, channel.fileno(), *files.descriptors})
+        with channel.makefile("rb") as questions, channel.makefile("wb") as answers:
+            _carry_out_all(questions, answers, files)
+        status = 0
+    except BrokenPipeError:
+        status = 0  # the daemon ended, and did not wait for the answer
+    except BaseException as error:  # noqa: BLE001 - nobody else is told
+        _log.error("the process that writes to the disk ends: %s", type(error).__name__)
+    finally:
+        os._exit(status)  # with nothing of what the daemon does at its end
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """Such as the sockets at which clients connect, which must end with the daemon."""
+    borders = [-1, *sorted(kept), os.sysconf("SC_OPEN_MAX")]
+    for low, high in pairwise(borders):
+        if high - low > 1:  # closerange(0, 0) closes all there are
+            os.closerange(low + 1, high)
+
+
+def _carry_out_all(questions: BinaryIO, answers: BinaryIO, files: DiskFiles) -> None:
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads, suppress(EOFError):  # the daemon's end
+        # Now: later there may be none to be had, and what is queued for them would be done twice.
+        each = in_turn_or_at_once(threads) if have_begun(threads) else one_by_one
+        while True:
+            # A batch may be large, and is not to stay in memory until the next.
+            marshal.dump(_carried_out(_jobs(questions), files, each), answers)
+            answers.flush()
+
+
+def have_begun(threads: Executor) -> bool:
+    """Begin them all; tells whether they could be had."""
+    all_here = Barrier(SYNCS_AT_ONCE)
+    try:
+        list(threads.map(lambda _: all_here.wait(), range(SYNCS_AT_ONCE)))
+    except RuntimeError:
+        all_here.abort()
+        return False
+    return True
+
+
+def in_turn_or_at_once(threads: Executor) -> Each:
+    """In turn while that is quick; else at once, for a disk that takes long shares what it does."""
+
+    def each(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+        began = perf_counter()
+        first = [work(item) for item in items[:1]]
+        is_slow = perf_counter() - began > QUICK
+        return [*first, *(threads.map if is_slow else map)(work, items[1:])]
+
+    return each
+
+
+def _jobs(questions: BinaryIO) -> list[Job]:
+    count = marshal.load(questions)  # noqa: S302 - from our own
+    told = (marshal.load(questions) for _ in range(count))  # noqa: S302 - likewise
+    return [[_change(name, data) for name, data in job] for job in told]
+
+
+def _carried_out(jobs: Sequence[Job], files: DiskFiles, each: Each) -> str | list[Told]:
+    try:
+        results = apply(files, jobs, each=each)
+    except StoreError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - of a bug the disk tells as little
+        return f"a bug in carrying changes out: {type(error).__name__}"
+    return [_told(error) for error in results]
+
+
+def _told(error: RefusedError | None) -> Told:
+    return None if error is None else (error.code, error.status, error.messages)
+
+
+def _change(name: str, data: bytes | None) -> FileChange:
+    return Unlink(name) if data is None else Write(name, data)
