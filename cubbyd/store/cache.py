@@ -11,8 +11,8 @@ from typing import Final
 from cubbyd.core.token import Accessor
 from cubbyd.store.record import Record
 
-MAX_CACHE_BYTES: Final = 76 * 1024 * 1024
-"""Some 60,000 tokens of a common size; the rest are read again when they are used."""
+MAX_CACHE_BYTES: Final = 64 * 1024 * 1024
+"""Some 50,000 tokens of a common size; the rest are read again when they are used."""
 UNIT_BYTES: Final = 64
 """Sizes are kept in these: Python has one object for each small number."""
 RECORD_BYTES: Final = 448
