@@ -25,6 +25,7 @@ PARTS = (
             "store/files.py",
             "store/batch.py",
             "store/disk_process.py",
+            "store/disk_worker.py",
             "concurrent/futures/",
             "threading.py",
         ),

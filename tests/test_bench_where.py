@@ -10,8 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
 from process_figures import cpu_seconds, user_and_system_seconds
-from where import parts_of, table
+from where import PARTS, parts_of, table
 
+ROOT = Path(__file__).parents[1]
 SAMPLES = [
     "main (cli/serve.py:1);run (trio/_core/_run.py:9);read (/x/cubbyd/logical/cubbyhole.py:3) 30",
     "main (cli/serve.py:1);run (trio/_core/_run.py:9);unseal (/x/cubbyd/crypto/sealing.py:3) 20",
@@ -29,9 +30,18 @@ def test_the_process_that_writes_to_the_disk_is_around_the_disks_calls():
     """What forked it has a stack as well, and comes first."""
     daemon = 'process 1:"python -m cubbyd.cli.serve";process 2:"python -m cubbyd.cli.serve"'
     stack = "main (cubbyd/cli/serve.py:1);opened (cubbyd/daemon.py:1)"
-    child = "_be_the_disk (cubbyd/store/disk_process.py:1);readinto (socket.py:1)"
+    child = "be_the_disk (cubbyd/store/disk_worker.py:1);readinto (socket.py:1)"
 
     assert parts_of([f"{daemon};{stack};{child} 7"]) == {"around the disk's calls": 7}
+
+
+def test_no_part_names_a_file_that_is_gone():
+    """What is looked for in vain counts for another part."""
+    here = {path.as_posix() for path in ROOT.glob("cubbyd/**/*")}
+    ours = [mark for _, marks in PARTS for mark in marks if mark.startswith(("cubbyd/", "store/"))]
+
+    assert len(ours) > 10
+    assert [mark for mark in ours if not any(mark.rstrip("/") in path for path in here)] == []
 
 
 def test_the_parts_of_a_request_add_up():

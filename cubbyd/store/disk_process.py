@@ -32,7 +32,6 @@ from cubbyd.store.files import DiskFiles
 PATIENCE: Final = 0.001
 """Seconds for which the loop stands still to wait for the disk: less than anybody notices, and most
 of what a disk takes that has a cache which survives a power cut."""
-
 SENT_BYTES: Final = 64 * 1024
 """About so many are sent at once: less than a socket takes."""
 RECEIVED_BYTES: Final = 64 * 1024
@@ -97,7 +96,7 @@ class DiskProcess:
     def close(self) -> None:
         """Wait for what is under way, and for its end."""
         self._socket.close()
-        with suppress(ChildProcessError):  # somebody else has waited for it
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, the kernel has waited for it
             os.waitpid(self.pid, 0)
 
     async def _ask(self, jobs: Sequence[Job]) -> None:

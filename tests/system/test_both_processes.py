@@ -17,16 +17,9 @@ from pathlib import Path
 import pytest
 from real_daemon import PATIENCE, RealDaemon, children, clean_environment, eventually, lives
 
-from cubbyd.client import OutcomeUnknownError
+from cubbyd.client import OutcomeUnknownError, UnavailableError
 from cubbyd.messages import Operation, Response
 from cubbyd.wire.connection import ClientConnection, Need
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    daemon = RealDaemon(tmp_path)
-    yield daemon
-    daemon.close()
 
 
 @pytest.fixture
@@ -183,11 +176,16 @@ def test_a_daemon_without_standard_streams_leaves_no_door_open_in_the_other(daem
     command = [sys.executable, *daemon.program, *daemon.options()]
     daemon.process = subprocess.Popen(["/bin/sh", "-c", 'exec "$0" "$@" 0<&- 1>&- 2>&-', *command])
     daemon.started.append(daemon.process)
-    assert eventually(daemon.socket.is_socket)
+    assert eventually(lambda: answers(daemon))
 
     for pid in (daemon.process.pid, daemon.disk_pid):
         first = [str(Path(f"/proc/{pid}/fd/{number}").readlink()) for number in range(3)]
         assert first == ["/dev/null"] * 3
+
+
+def answers(daemon):
+    with suppress(UnavailableError), daemon.client() as client:
+        return bool(client.health())
 
 
 # -- the process for the disk is killed

@@ -21,13 +21,6 @@ from cubbyd.messages import Operation
 from cubbyd.wire.connection import ClientConnection, Need
 
 
-@pytest.fixture
-def daemon(tmp_path):
-    daemon = RealDaemon(tmp_path)
-    yield daemon
-    daemon.close()
-
-
 def test_the_first_start_makes_what_it_needs_for_us_alone(daemon):
     """Key file, store and socket are there, closed to others, and one line says where."""
     line = daemon.start()

@@ -10,16 +10,9 @@ import subprocess
 import sys
 
 import pytest
-from real_daemon import PATIENCE, RealDaemon, clean_environment
+from real_daemon import PATIENCE, clean_environment
 
 CANARY = "s3cret-canary"
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    daemon = RealDaemon(tmp_path)
-    yield daemon
-    daemon.close()
 
 
 @pytest.fixture

@@ -31,13 +31,6 @@ serve.main()
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read memory")
 
 
-@pytest.fixture
-def daemon(tmp_path):
-    daemon = RealDaemon(tmp_path)
-    yield daemon
-    daemon.close()
-
-
 def keys_of(daemon):
     """What is in the key file, and what that opens."""
     digits = daemon.key_file.read_text().strip()

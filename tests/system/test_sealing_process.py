@@ -13,20 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from real_daemon import PATIENCE, RealDaemon, clean_environment, eventually
+from real_daemon import PATIENCE, clean_environment, eventually
 
 from cubbyd.store.keyring import source_of
 
 PASSPHRASE, OTHER = b"correct horse battery", b"staple and something"
 POLICY = b'{"path": {}}'
 DIGITS = "5a" * 32 + "\n"
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    daemon = RealDaemon(tmp_path)
-    yield daemon
-    daemon.close()
 
 
 @contextmanager
