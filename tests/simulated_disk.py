@@ -170,9 +170,6 @@ class SimulatedDisk:
         offset[0] += len(taken)
         return len(taken)
 
-    def posix_fadvise(self, fd, _offset, _length, _advice):
-        self._opened(fd)
-
     def fsync(self, fd):
         node, name, _ = self._opened(fd)
         try:

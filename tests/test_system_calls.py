@@ -154,7 +154,7 @@ SCENARIO = {
     "a revoke of a tree": revoke_a_tree,
 }
 READ = {"open": 1, "fstat": 1, "read": 1, "close": 1}
-STAGED = {"create": 1, "write": 1, "posix_fadvise": 1, "fsync file": 1, "close": 1, "rename": 1}
+STAGED = {"create": 1, "write": 1, "fsync file": 1, "close": 1, "rename": 1}
 EXPECTED = {
     # The lock file; what is found is made durable; the names, for what was left half-written.
     "a start and its first answer": {

@@ -282,10 +282,6 @@ class DiskFiles:
         fd = self._staged[name] = self.calls.open(name, _STAGE_FLAGS, 0o600, dir_fd=self._fd)
         try:
             self._write_all(fd, data)
-            with suppress(OSError):  # it is a hint
-                # The kernel begins to write, so that of several files each sync finds less to do.
-                # It may drop what it has written; what is asked for soon is in our own memory.
-                self.calls.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         except BaseException:
             self._discard(name)
             raise

@@ -29,10 +29,6 @@ class SystemCalls(Protocol):
         """How many of these bytes were taken."""
         ...
 
-    def posix_fadvise(self, fd: int, offset: int, length: int, advice: int, /) -> None:
-        """Say what becomes of a file's bytes; nothing hangs on it."""
-        ...
-
     def fsync(self, fd: int, /) -> None:
         """Make a file's bytes, or a directory's names, durable."""
         ...

@@ -44,16 +44,6 @@ def test_nothing_is_left_of_what_could_not_be_finished(tmp_path, calls):
         assert (files.names(), descriptors()) == ([], before)
 
 
-def test_a_hint_that_is_not_taken_is_no_failure(tmp_path):
-    files = DiskFiles(tmp_path / "store", Failing("posix_fadvise"))
-    with closing(files):
-        staged = files.stage(b"x")
-        files.sync_staged(staged)
-        files.publish(staged, "a")
-
-        assert files.read("a") == b"x"
-
-
 def test_what_was_finished_is_closed(tmp_path):
     with closing(DiskFiles(tmp_path / "store")) as files:
         before = descriptors()
