@@ -21,7 +21,9 @@ from doors import CborDoor
 from goals import OF_RATE, verdicts
 from measure import Measured
 from peers.cubbyd import SIZES, cubbyd
+from peers.echo import SERVER
 from peers.least import least
+from peers.serving import serving
 from report import Report
 from workloads import DATA, PATH, WORKLOADS, WRAP_TTL
 
@@ -282,3 +284,13 @@ def test_its_goals_have_a_table_of_their_own():
     assert "| the same goals for the server that does the least | 1 client " in with_it
     assert "| 0.64 (0.60 to 0.70) | **missed** |" in with_it
     assert "the least" not in report(READ).tables()
+
+
+def test_a_server_that_cannot_begin_is_not_waited_for(tmp_path):
+    path = tmp_path / "no such directory" / "echo.sock"
+
+    with (
+        pytest.raises(SystemExit, match=r"echo_server\.py ended with status 1"),
+        serving(SERVER, path, "0"),
+    ):
+        raise AssertionError("it serves")

@@ -1,14 +1,12 @@
 """What trio and the socket cost: an echo of the same frames."""
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clients import Ask
+from peers.serving import serving
 
 SERVER = Path(__file__).with_name("echo_server.py")
 
@@ -32,10 +30,5 @@ class Echo:
 def echo(directory: Path, delay: float = 0) -> Iterator[Echo]:
     """One in a process of its own."""
     path = directory / "echo.sock"
-    with subprocess.Popen([sys.executable, SERVER, path, str(delay)]) as process:
-        try:
-            while not path.is_socket():
-                time.sleep(0.01)  # no event of another process tells us
-            yield Echo(path, process.pid)
-        finally:
-            process.kill()
+    with serving(SERVER, path, str(delay)) as pid:
+        yield Echo(path, pid)

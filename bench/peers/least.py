@@ -1,15 +1,13 @@
 """What any daemon in Python has to do for the same promise: see ``least_server.py``."""
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clients import Ask, Pair
+from peers.serving import serving
 
 SERVER = Path(__file__).with_name("least_server.py")
 
@@ -40,12 +38,5 @@ def least(directory: Path, tokens: Sequence[str], file_bytes: Mapping[str, int])
     path, store = directory / "least.sock", directory / "least"
     store.mkdir()
     told = {"directory": str(store), "tokens": tokens, "file_bytes": file_bytes}
-    with subprocess.Popen([sys.executable, SERVER, path], stdin=subprocess.PIPE) as process:
-        try:
-            process.stdin.write(json.dumps(told).encode())
-            process.stdin.close()
-            while not path.is_socket():
-                time.sleep(0.01)  # no event of another process tells us
-            yield Least(path, process.pid, store)
-        finally:
-            process.kill()
+    with serving(SERVER, path, told=json.dumps(told).encode()) as pid:
+        yield Least(path, pid, store)

@@ -68,9 +68,9 @@ def apply(
         StoreError: The directory could not be synced, so nobody knows what is on disk.
     """
     written = [_stage(files, job) for job in jobs]
-    names = [name for staged in written if isinstance(staged, list) for name in staged]
+    names = [name for writes in written if isinstance(writes, list) for name in writes]
     problems = dict(zip(names, each(partial(_sync, files), names), strict=True))
-    staged = [_durable(files, names, problems) for names in written]
+    staged = [_durable(files, writes, problems) for writes in written]
     results: list[RefusedError | None] = []
     was_touched = False
     for job, writes in zip(jobs, staged, strict=True):
