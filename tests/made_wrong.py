@@ -17,7 +17,7 @@ from disk_scene import Build
 from cubbyd.core.token import is_accessor
 from cubbyd.crypto.opener import KeySource
 from cubbyd.store import files, keyring
-from cubbyd.store.batch import Unlink
+from cubbyd.store.batch import FileChange
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
@@ -236,7 +236,7 @@ class UnlinksFirst:
 
     async def carry_out(self, phases, on_durable):
         gone = [
-            Unlink(change.name, change.group)
+            FileChange(change.name, None, change.group)
             for job in phases
             for change in job
             if self._is_of_the_kind(change.name)

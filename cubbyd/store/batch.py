@@ -3,9 +3,8 @@
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from cubbyd.errors import BusyError, IntegrityError, RefusedError, StorageFullError, StoreError
 from cubbyd.store.files import Files
@@ -14,26 +13,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Give a name these bytes."""
+class FileChange(NamedTuple):
+    """What is to be under a name."""
 
     name: str
-    data: bytes = field(repr=False)
+    data: bytes | None
+    """None: no file."""
     group: str | None = None
     """What settles together with others; None: the name by itself."""
 
-
-@dataclass(frozen=True, slots=True)
-class Unlink:
-    """Take a name away."""
-
-    name: str
-    group: str | None = None
-    """As above."""
+    def __repr__(self) -> str:
+        """All but the data."""
+        return f"FileChange({self.name!r}, {'no file' if self.data is None else 'data'})"
 
 
-FileChange: TypeAlias = Write | Unlink
 Job: TypeAlias = Sequence[FileChange]
 """Changes that belong together: all staged before any is published, or none."""
 
@@ -67,10 +60,11 @@ def apply(
     Raises:
         StoreError: The directory could not be synced, so nobody knows what is on disk.
     """
-    written = [_stage(files, job) for job in jobs]
-    names = [name for writes in written if isinstance(writes, list) for name in writes]
-    problems = dict(zip(names, each(partial(_sync, files), names), strict=True))
-    staged = [_durable(files, writes, problems) for writes in written]
+    staged = [_stage(files, job) for job in jobs]
+    names = [name for writes in staged if isinstance(writes, list) for name in writes]
+    synced = zip(names, each(partial(_sync, files), names), strict=True)
+    if failed := {name: error for name, error in synced if error is not None}:
+        staged = [_durable(files, writes, failed) for writes in staged]
     results: list[RefusedError | None] = []
     was_touched = False
     for job, writes in zip(jobs, staged, strict=True):
@@ -94,7 +88,7 @@ def _stage(files: Files, job: Job) -> list[str] | RefusedError:
     staged: list[str] = []
     try:
         for change in job:
-            if isinstance(change, Write):
+            if change.data is not None:
                 name = files.stage(change.data)
                 staged.append(name)
     except OSError as error:
@@ -112,11 +106,11 @@ def _sync(files: Files, staged: str) -> OSError | None:
 
 
 def _durable(
-    files: Files, staged: list[str] | RefusedError, problems: Mapping[str, OSError | None]
+    files: Files, staged: list[str] | RefusedError, failed: Mapping[str, OSError]
 ) -> list[str] | RefusedError:
     """The same, unless one of them could not be synced."""
     if isinstance(staged, list):
-        for problem in filter(None, map(problems.get, staged)):
+        for problem in filter(None, map(failed.get, staged)):
             _discard(files, staged)
             return refused(problem)
     return staged
@@ -128,11 +122,11 @@ def _publish(files: Files, job: Job, staged: list[str]) -> tuple[int, RefusedErr
     made = 0
     try:
         for change in job:
-            if isinstance(change, Write):
+            if change.data is None:
+                files.remove(change.name)
+            else:
                 files.publish(waiting[0], change.name)
                 del waiting[0]
-            else:
-                files.remove(change.name)
             made += 1
     except OSError as error:
         _discard(files, waiting)

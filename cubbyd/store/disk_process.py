@@ -17,7 +17,7 @@ import marshal
 import os
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Final
@@ -25,8 +25,8 @@ from typing import Final
 import trio
 
 from cubbyd.errors import DiskProcessError, RefusedError, StartError, StoreError, refusal
-from cubbyd.store.batch import FileChange, Job, Write
-from cubbyd.store.disk_worker import Told, be_the_disk
+from cubbyd.store.batch import Job
+from cubbyd.store.disk_worker import SIZE_BYTES, Told, be_the_disk
 from cubbyd.store.files import DiskFiles
 
 PATIENCE: Final = 0.001
@@ -34,7 +34,7 @@ PATIENCE: Final = 0.001
 of what a disk takes that has a cache which survives a power cut."""
 SENT_BYTES: Final = 64 * 1024
 """About so many are sent at once: less than a socket takes."""
-RECEIVED_BYTES: Final = 64 * 1024
+RECEIVED_BYTES: Final = 4096
 """Asked of the socket at once: an answer nearly always has a few dozen."""
 
 
@@ -82,7 +82,8 @@ class DiskProcess:
         is_alone, self._last = task is self._last, task
         began = perf_counter()
         try:
-            await self._ask(jobs)
+            for message in _messages(jobs):
+                await self._send(message)
             if not (is_alone and self._was_quick and self._answer.poll(PATIENCE * 1000)):
                 await self._readable()
             told = await self._receive()
@@ -99,22 +100,12 @@ class DiskProcess:
         with suppress(ChildProcessError):  # where SIGCHLD is ignored, the kernel has waited for it
             os.waitpid(self.pid, 0)
 
-    async def _ask(self, jobs: Sequence[Job]) -> None:
-        """Small jobs together, large ones one by one: each is copied here."""
-        question = marshal.dumps(len(jobs))
-        for job in jobs:
-            question += marshal.dumps([_plain(change) for change in job])
-            if len(question) >= SENT_BYTES:
-                await self._send(question)
-                question = b""
-        await self._send(question)
-
-    async def _send(self, data: bytes) -> None:
+    async def _send(self, message: bytes) -> None:
         """Nearly always at once, for the other end has taken what came before."""
-        left = memoryview(data)
-        while left:
+        sent = 0
+        while sent < len(message):
             try:
-                left = left[self._socket.send(left) :]
+                sent += self._socket.send(memoryview(message)[sent:] if sent else message)
             except BlockingIOError:
                 with trio.CancelScope(shield=True):
                     await trio.lowlevel.wait_writable(self._socket)
@@ -126,18 +117,30 @@ class DiskProcess:
             if not part:
                 raise _gone()
             answer += part
-            with suppress(EOFError):
+            try:
                 told: str | list[Told] = marshal.loads(answer)  # noqa: S302 - from our own
+            except EOFError:
+                await self._readable()
+            else:
                 return told
-            await self._readable()
 
     async def _readable(self) -> None:
         with trio.CancelScope(shield=True):
             await trio.lowlevel.wait_readable(self._socket)
 
 
-def _plain(change: FileChange) -> tuple[str, bytes | None]:
-    return change.name, change.data if isinstance(change, Write) else None
+def _messages(jobs: Sequence[Job]) -> Iterator[bytes]:
+    """Small jobs together, large ones one by one: each is copied here."""
+    together: list[list[tuple[object, ...]]] = []
+    size = 0
+    for number, job in enumerate(jobs, 1):
+        together.append([tuple(change) for change in job])
+        size += sum(len(change.data or b"") for change in job)
+        is_more = number < len(jobs)
+        if size >= SENT_BYTES or not is_more:
+            message = marshal.dumps((is_more, together))
+            yield len(message).to_bytes(SIZE_BYTES) + message
+            together, size = [], 0
 
 
 def _gone() -> DiskProcessError:

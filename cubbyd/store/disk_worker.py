@@ -1,9 +1,8 @@
 """What the process for the disk does: it takes batches of changes, and says how it went.
 
-Both ends are this program, and of one make: so they speak ``marshal``. A batch is the number of its
-jobs, and then each job as a list of names with what is to be in them, None where there shall be no
-file. The answer is a list with what refused each job; or a text, where nobody knows what is on the
-disk.
+Both ends are this program, and of one make: so they speak ``marshal``. A batch is one message or
+several; each is its size, and then whether more follow, and some of the jobs. The answer is a list
+with what refused each job; or a text, where nobody knows what is on the disk.
 """
 
 import logging
@@ -13,14 +12,13 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 from itertools import pairwise
 from threading import Barrier
 from time import perf_counter
-from typing import BinaryIO, Final, NoReturn, TypeAlias, TypeVar
+from typing import Final, NoReturn, TypeAlias, TypeVar
 
 from cubbyd.errors import RefusedError, StoreError
-from cubbyd.store.batch import Each, FileChange, Job, Unlink, Write, apply, one_by_one
+from cubbyd.store.batch import Each, FileChange, Job, apply, one_by_one
 from cubbyd.store.files import DiskFiles
 
 T = TypeVar("T")
@@ -29,6 +27,8 @@ R = TypeVar("R")
 Told: TypeAlias = tuple[str, int, tuple[str, ...]] | None
 """Of a job: the code, status and messages of what refused it."""
 
+SIZE_BYTES: Final = 8
+"""Of what a message begins with: how many bytes follow."""
 QUICK: Final = 0.001
 """Seconds: where a sync takes longer, several are under way at once."""
 SYNCS_AT_ONCE: Final = 4
@@ -45,11 +45,9 @@ def be_the_disk(channel: socket.socket, files: DiskFiles) -> NoReturn:
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(each, signal.SIG_IGN)
         _close_all_but({0, 1, 2, channel.fileno(), *files.descriptors})
-        with channel.makefile("rb") as questions, channel.makefile("wb") as answers:
-            _carry_out_all(questions, answers, files)
-        status = 0
-    except BrokenPipeError:
-        status = 0  # the daemon ended, and did not wait for the answer
+        _carry_out_all(channel, files)
+    except (EOFError, ConnectionError):
+        status = 0  # the daemon ended, and did not wait for an answer
     except BaseException as error:  # noqa: BLE001 - nobody else is told
         _log.error("the process that writes to the disk ends: %s", type(error).__name__)
     finally:
@@ -64,14 +62,13 @@ def _close_all_but(kept: set[int]) -> None:
             os.closerange(low + 1, high)
 
 
-def _carry_out_all(questions: BinaryIO, answers: BinaryIO, files: DiskFiles) -> None:
-    with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads, suppress(EOFError):  # the daemon's end
+def _carry_out_all(channel: socket.socket, files: DiskFiles) -> NoReturn:
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:
         # Now: later there may be none to be had, and what is queued for them would be done twice.
         each = in_turn_or_at_once(threads) if have_begun(threads) else one_by_one
         while True:
             # A batch may be large, and is not to stay in memory until the next.
-            marshal.dump(_carried_out(_jobs(questions), files, each), answers)
-            answers.flush()
+            channel.sendall(marshal.dumps(_carried_out(_batch(channel), files, each)))
 
 
 def have_begun(threads: Executor) -> bool:
@@ -89,18 +86,35 @@ def in_turn_or_at_once(threads: Executor) -> Each:
     """In turn while that is quick; else at once, for a disk that takes long shares what it does."""
 
     def each(work: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+        if len(items) <= 1:
+            return one_by_one(work, items)
         began = perf_counter()
-        first = [work(item) for item in items[:1]]
+        first = work(items[0])
         is_slow = perf_counter() - began > QUICK
-        return [*first, *(threads.map if is_slow else map)(work, items[1:])]
+        return [first, *(threads.map if is_slow else map)(work, items[1:])]
 
     return each
 
 
-def _jobs(questions: BinaryIO) -> list[Job]:
-    count = marshal.load(questions)  # noqa: S302 - from our own
-    told = (marshal.load(questions) for _ in range(count))  # noqa: S302 - likewise
-    return [[_change(name, data) for name, data in job] for job in told]
+def _batch(channel: socket.socket) -> list[Job]:
+    """Raises EOFError: the daemon has ended."""
+    jobs: list[Job] = []
+    is_more = True
+    while is_more:
+        size = int.from_bytes(_exactly(channel, SIZE_BYTES))
+        is_more, some = marshal.loads(_exactly(channel, size))  # noqa: S302 - from our own
+        jobs += [[FileChange(*change) for change in job] for job in some]
+    return jobs
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:  # who is stopped and goes on may be given less
+        part = channel.recv(size - len(data), socket.MSG_WAITALL)
+        if not part:
+            raise EOFError
+        data = data + part if data else part
+    return data
 
 
 def _carried_out(jobs: Sequence[Job], files: DiskFiles, each: Each) -> str | list[Told]:
@@ -115,7 +129,3 @@ def _carried_out(jobs: Sequence[Job], files: DiskFiles, each: Each) -> str | lis
 
 def _told(error: RefusedError | None) -> Told:
     return None if error is None else (error.code, error.status, error.messages)
-
-
-def _change(name: str, data: bytes | None) -> FileChange:
-    return Unlink(name) if data is None else Write(name, data)

@@ -30,7 +30,7 @@ from cubbyd.errors import (
     WrongPassphraseError,
 )
 from cubbyd.secret import Secret
-from cubbyd.store.batch import Write, apply, refused
+from cubbyd.store.batch import FileChange, apply, refused
 from cubbyd.store.files import QUARANTINE_PREFIX, Files
 from cubbyd.store.key_places import CREDENTIAL, KeyPlaces
 from cubbyd.store.policy_record import PREFIX as POLICY_PREFIX
@@ -156,11 +156,11 @@ def encode(keys: RootKeys, opener: Opener, random: Random) -> bytes:
     return clear + seal(secret, key=opener.key, associated=clear, nonce=random(NONCE_BYTES))
 
 
-def rewriting(keys: RootKeys, random: Random) -> Write:
+def rewriting(keys: RootKeys, random: Random) -> FileChange:
     """The change that puts these keys in the place of those that were read from a keyring."""
     if keys.opener is None:
         raise ValueError("keys that came from no keyring cannot be put into one")
-    return Write(KEYRING_NAME, encode(keys, keys.opener, random))
+    return FileChange(KEYRING_NAME, encode(keys, keys.opener, random))
 
 
 def source_of(file: bytes) -> tuple[KeySource, Argon2id | None]:

@@ -23,7 +23,7 @@ from cubbyd.crypto.opener import KEY_BYTES
 from cubbyd.errors import BusyError, IntegrityError, RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import policy_record, record
-from cubbyd.store.batch import FileChange, Job, Unlink, Write, refused
+from cubbyd.store.batch import FileChange, Job, refused
 from cubbyd.store.cache import RecordCache
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.files import Files, quarantines, sweep
@@ -188,17 +188,19 @@ class Store:
             case Put():
                 self.terms.encryptions += 1
                 written[change.accessor] = new = self._next_version(change)
-                return Write(change.accessor, record.encode(new, self.terms.keys, self._random))
+                return FileChange(
+                    change.accessor, record.encode(new, self.terms.keys, self._random)
+                )
             case Remove():
-                return Unlink(change.accessor)
+                return FileChange(change.accessor, None)
             case PutPolicy():
                 self.terms.encryptions += 1
                 file = policy_record.encode(change.policy, self.terms.keys, self._random)
                 name = policy_record.file_name(change.policy.name, self.terms.keys)
-                return Write(name, file, group=POLICIES)
+                return FileChange(name, file, POLICIES)
             case RemovePolicy():
                 name = policy_record.file_name(change.name, self.terms.keys)
-                return Unlink(name, group=POLICIES)
+                return FileChange(name, None, POLICIES)
             case Rotate():
                 return self.terms.adding(change.key, now=change.at)
             case _:

@@ -29,7 +29,7 @@ from cubbyd.crypto.opener import KeySource, Opener
 from cubbyd.errors import RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import keyring, policy_record, record
-from cubbyd.store.batch import Write, refused
+from cubbyd.store.batch import FileChange, refused
 from cubbyd.store.commit import GroupCommit, InFlightError
 from cubbyd.store.files import Files, quarantines
 from cubbyd.store.policies import LOCK as POLICIES
@@ -81,7 +81,7 @@ class Terms:
 
     # Adding one
 
-    def adding(self, key: Secret, *, now: Timestamp) -> Write:
+    def adding(self, key: Secret, *, now: Timestamp) -> FileChange:
         """The change that adds a term; nothing is sealed under it before ``add``."""
         self._commit.check_settled(keyring.KEYRING_NAME)
         return keyring.rewriting(self.keys.with_term(key, now=now), self._random)
@@ -144,8 +144,8 @@ class Terms:
             else:
                 return unreadable
 
-    def _resealed(self, names: Sequence[str]) -> tuple[list[Write], int]:
-        changes: list[Write] = []
+    def _resealed(self, names: Sequence[str]) -> tuple[list[FileChange], int]:
+        changes: list[FileChange] = []
         unreadable = 0
         for name in names:
             is_token = is_accessor(name)
@@ -158,14 +158,14 @@ class Terms:
                 changes += [] if change is None else [change]
         return changes, unreadable
 
-    def _resealed_token(self, name: str) -> Write | None:
+    def _resealed_token(self, name: str) -> FileChange | None:
         file = self._files.read(name)
         if file is None or record.decode(file, Accessor(name), self.keys).term == self.keys.term:
             return None
         keys, random = self.keys, self._random
-        return Write(name, reseal(file, Section.METADATA, name, keys=keys, random=random))
+        return FileChange(name, reseal(file, Section.METADATA, name, keys=keys, random=random))
 
-    def _resealed_policy(self, name: str) -> Write | None:
+    def _resealed_policy(self, name: str) -> FileChange | None:
         file = self._files.read(name)
         if file is None:
             return None
@@ -174,9 +174,9 @@ class Terms:
             return None
         digits, keys, random = policy_record.digits(name), self.keys, self._random
         data = reseal(file, Section.POLICY, digits, keys=keys, random=random)
-        return Write(name, data, group=POLICIES)
+        return FileChange(name, data, POLICIES)
 
-    def _note(self, changes: Sequence[Write], term: int, _phase: int) -> None:
+    def _note(self, changes: Sequence[FileChange], term: int, _phase: int) -> None:
         self.encryptions += len(changes) if term == self.keys.term else 0
         for change in changes:
             self._on_moved(change.name, term)

@@ -12,7 +12,7 @@ from fakes import MemoryFiles
 from fakes_disk import FaultyFiles
 
 from cubbyd.errors import BusyError, IntegrityError, StorageFullError, StoreError
-from cubbyd.store.batch import Unlink, Write, apply
+from cubbyd.store.batch import FileChange, apply
 
 REFUSALS = {
     ENOSPC: StorageFullError,
@@ -23,9 +23,9 @@ REFUSALS = {
     EROFS: IntegrityError,
 }
 JOBS = [
-    [Write("a", b"new a"), Write("b", b"new b")],
-    [Unlink("c"), Write("d", b"new d")],
-    [Unlink("e")],
+    [FileChange("a", b"new a"), FileChange("b", b"new b")],
+    [FileChange("c", None), FileChange("d", b"new d")],
+    [FileChange("e", None)],
 ]
 CALLS = [
     *("stage", "stage", "stage", "sync_staged", "sync_staged", "sync_staged"),
@@ -129,7 +129,7 @@ def test_only_what_is_written_is_handed_out_to_be_synced():
         return [work(name) for name in names]
 
     files = FaultyFiles(directory(), fails_at=1, errno=ENOSPC)
-    apply(files, [[Write("refused", b"")], [Unlink("c")], *JOBS], each=each)
+    apply(files, [[FileChange("refused", b"")], [FileChange("c", None)], *JOBS], each=each)
 
     [names] = handed
     assert len(names) == 3
@@ -139,10 +139,12 @@ def test_only_what_is_written_is_handed_out_to_be_synced():
 def test_later_jobs_see_what_earlier_ones_did():
     files = directory()
 
-    apply(files, [[Write("a", b"first")], [Write("a", b"second")], [Unlink("c")]])
+    apply(
+        files, [[FileChange("a", b"first")], [FileChange("a", b"second")], [FileChange("c", None)]]
+    )
 
     assert files.files["a"] == b"second"
 
 
 def test_what_is_written_is_not_printed():
-    assert "secret" not in repr(Write("a", b"secret"))
+    assert "secret" not in repr(FileChange("a", b"secret"))

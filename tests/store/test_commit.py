@@ -16,7 +16,7 @@ from fakes_disk import FaultyFiles
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.errors import StorageFullError, StoreError
-from cubbyd.store.batch import Unlink, Write
+from cubbyd.store.batch import FileChange
 from cubbyd.store.commit import GroupCommit, InFlightError
 
 
@@ -62,16 +62,16 @@ async def commit(files, disk):
 async def test_a_change_is_durable_when_the_call_returns(files):
     commit = GroupCommit(disk_of(files))
 
-    await commit.carry_out([[Write("a", b"1")]], nothing)
+    await commit.carry_out([[FileChange("a", b"1")]], nothing)
 
     assert (files.files, files.syncs) == ({"a": b"1"}, 1)
 
 
 async def test_what_queues_up_while_the_disk_is_busy_goes_together(files, disk, commit, nursery):
-    nursery.start_soon(commit.carry_out, [[Write("first", b"1")]], nothing)
+    nursery.start_soon(commit.carry_out, [[FileChange("first", b"1")]], nothing)
     await wait_all_tasks_blocked()
     for number in range(10):
-        nursery.start_soon(commit.carry_out, [[Write(f"later-{number}", b"2")]], nothing)
+        nursery.start_soon(commit.carry_out, [[FileChange(f"later-{number}", b"2")]], nothing)
 
     await disk.turn()
     assert (len(files.files), files.syncs) == (1, 1)
@@ -82,7 +82,7 @@ async def test_what_queues_up_while_the_disk_is_busy_goes_together(files, disk, 
 
 async def test_changes_are_made_in_the_order_in_which_they_came(files, disk, commit, nursery):
     for number in (3, 1, 2):
-        nursery.start_soon(commit.carry_out, [[Write(f"{number}", b"")]], nothing)
+        nursery.start_soon(commit.carry_out, [[FileChange(f"{number}", b"")]], nothing)
         await wait_all_tasks_blocked()
 
     await disk.turn()
@@ -93,11 +93,11 @@ async def test_changes_are_made_in_the_order_in_which_they_came(files, disk, com
 
 async def test_of_one_name_there_is_one_change_at_a_time(files, disk, commit, nursery):
     """Whoever did not look before is told to wait, and nothing was done."""
-    nursery.start_soon(commit.carry_out, [[Write("a", b"1")]], nothing)
+    nursery.start_soon(commit.carry_out, [[FileChange("a", b"1")]], nothing)
     await wait_all_tasks_blocked()
 
     with pytest.raises(InFlightError):
-        await commit.carry_out([[Write("b", b"2")], [Unlink("a")]], nothing)
+        await commit.carry_out([[FileChange("b", b"2")], [FileChange("a", None)]], nothing)
 
     commit.check_settled("b")
     await disk.turn()
@@ -106,7 +106,7 @@ async def test_of_one_name_there_is_one_change_at_a_time(files, disk, commit, nu
 
 async def test_each_phase_is_durable_before_the_next_begins(files, disk, commit, nursery):
     durable = []
-    phases = [[Write("a", b"1")], [Write("b", b"2")], [Unlink("a")]]
+    phases = [[FileChange("a", b"1")], [FileChange("b", b"2")], [FileChange("a", None)]]
     nursery.start_soon(commit.carry_out, phases, durable.append)
 
     seen = [(dict(files.files), files.syncs, list(durable))]
@@ -125,7 +125,9 @@ async def test_each_phase_is_durable_before_the_next_begins(files, disk, commit,
 async def test_a_name_is_in_flight_from_the_call_until_its_last_phase_is_durable(
     disk, commit, nursery
 ):
-    nursery.start_soon(commit.carry_out, [[Write("a", b"1")], [Write("b", b"2")]], nothing)
+    nursery.start_soon(
+        commit.carry_out, [[FileChange("a", b"1")], [FileChange("b", b"2")]], nothing
+    )
     await wait_all_tasks_blocked()
 
     for _ in range(2):
@@ -149,7 +151,7 @@ async def test_whoever_meets_a_name_in_flight_can_wait_for_it(files, disk, commi
             await change.settled()
         found.append((files.files["a"], files.syncs))
 
-    nursery.start_soon(commit.carry_out, [[Write("a", b"new")]], nothing)
+    nursery.start_soon(commit.carry_out, [[FileChange("a", b"new")]], nothing)
     await wait_all_tasks_blocked()
     nursery.start_soon(read)
     await wait_all_tasks_blocked()
@@ -171,7 +173,9 @@ async def test_the_index_knows_of_a_phase_before_anybody_can_look(disk, commit, 
             await change.settled()
         order.append("seen")
 
-    nursery.start_soon(commit.carry_out, [[Write("a", b"1")]], lambda _phase: order.append("noted"))
+    nursery.start_soon(
+        commit.carry_out, [[FileChange("a", b"1")]], lambda _phase: order.append("noted")
+    )
     await wait_all_tasks_blocked()
     nursery.start_soon(look)
 
@@ -185,7 +189,7 @@ async def test_a_cancelled_callers_change_is_carried_out_whole(files, disk, comm
     with trio.CancelScope() as scope:
         nursery.start_soon(partial(disk_turns, disk, 2))
         scope.cancel()
-        await commit.carry_out([[Write("a", b"1")], [Unlink("old")]], durable.append)
+        await commit.carry_out([[FileChange("a", b"1")], [FileChange("old", None)]], durable.append)
         await trio.lowlevel.checkpoint()
         durable.append("answered")
 
@@ -206,10 +210,12 @@ async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
 
     async def refused():
         with pytest.raises(StorageFullError):
-            await commit.carry_out([[Write("b", b"2")], [Unlink("c")]], durable.append)
+            await commit.carry_out(
+                [[FileChange("b", b"2")], [FileChange("c", None)]], durable.append
+            )
         durable.append("refused")
 
-    nursery.start_soon(commit.carry_out, [[Write("a", b"1")]], nothing)
+    nursery.start_soon(commit.carry_out, [[FileChange("a", b"1")]], nothing)
     await wait_all_tasks_blocked()
     nursery.start_soon(refused)
     await disk.turn()
@@ -226,8 +232,8 @@ async def test_a_refusal_is_over_when_the_disk_takes_changes_again():
     commit = GroupCommit(disk_of(files))
 
     with pytest.raises(StorageFullError):
-        await commit.carry_out([[Write("a", b"1")]], nothing)
-    await commit.carry_out([[Write("a", b"2")]], nothing)
+        await commit.carry_out([[FileChange("a", b"1")]], nothing)
+    await commit.carry_out([[FileChange("a", b"2")]], nothing)
 
     assert files.inner.files == {"a": b"2"}
 
@@ -239,12 +245,12 @@ async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
 
     async def change(name):
         with pytest.raises(StoreError):
-            await commit.carry_out([[Write(name, b"1")]], nothing)
+            await commit.carry_out([[FileChange(name, b"1")]], nothing)
         stopped.append(name)
 
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(commit.carry_out, [[Write("before", b"1")]], nothing)
+            nursery.start_soon(commit.carry_out, [[FileChange("before", b"1")]], nothing)
             await wait_all_tasks_blocked()
             for name in ("in the batch", "with it"):
                 nursery.start_soon(change, name)
@@ -264,9 +270,9 @@ async def test_nor_after_the_disk_was_left_in_the_middle():
 
     commit = GroupCommit(disk_of(files, interrupted))
     with pytest.raises(KeyboardInterrupt):
-        await commit.carry_out([[Write("a", b"1")]], nothing)
+        await commit.carry_out([[FileChange("a", b"1")]], nothing)
     with pytest.raises(StoreError, match="no longer carried out"):
-        await commit.carry_out([[Write("b", b"1")]], nothing)
+        await commit.carry_out([[FileChange("b", b"1")]], nothing)
 
 
 @pytest.mark.parametrize("bug", [RuntimeError, OSError])
@@ -283,7 +289,7 @@ async def test_after_a_bug_nothing_is_believed_any_more(bug):
 
     async def change(name, words):
         with pytest.raises(StoreError, match=words):
-            await commit.carry_out([[Write(name, b"1")]], nothing)
+            await commit.carry_out([[FileChange(name, b"1")]], nothing)
 
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
@@ -306,11 +312,13 @@ async def test_what_is_in_flight_is_waited_for_to_its_last_phase(commit, disk, f
         found.extend(files.names())
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(commit.carry_out, [[Write("a", b"1")], [Write("b", b"1")]], nothing)
+        nursery.start_soon(
+            commit.carry_out, [[FileChange("a", b"1")], [FileChange("b", b"1")]], nothing
+        )
         await wait_all_tasks_blocked()
         nursery.start_soon(settle)
         await disk.turn()
-        nursery.start_soon(commit.carry_out, [[Write("c", b"1")]], nothing)
+        nursery.start_soon(commit.carry_out, [[FileChange("c", b"1")]], nothing)
         await disk.turn()
         await disk.turn()
 

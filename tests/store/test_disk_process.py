@@ -23,7 +23,7 @@ from trio.testing import wait_all_tasks_blocked
 from cubbyd.errors import DiskProcessError, IntegrityError, StartError, StorageFullError, StoreError
 from cubbyd.store import disk_process
 from cubbyd.store import files as files_module
-from cubbyd.store.batch import Unlink, Write
+from cubbyd.store.batch import FileChange
 from cubbyd.store.commit import GroupCommit
 from cubbyd.store.disk_process import SENT_BYTES, DiskProcess
 from cubbyd.store.files import DiskFiles
@@ -58,11 +58,13 @@ class Faulty(FaultyFiles):
 
 async def test_changes_are_carried_out_in_their_order(directory):
     with forked(directory) as (files, disk):
-        assert await disk.carry_out([[Write("a", b"1"), Write("b", b"2")], [Unlink("b")]]) == [
+        assert await disk.carry_out(
+            [[FileChange("a", b"1"), FileChange("b", b"2")], [FileChange("b", None)]]
+        ) == [
             None,
             None,
         ]
-        assert await disk.carry_out([[Write("a", b"3")]]) == [None]
+        assert await disk.carry_out([[FileChange("a", b"3")]]) == [None]
 
         assert (files.read("a"), files.read("b")) == (b"3", None)
 
@@ -71,7 +73,9 @@ async def test_changes_are_carried_out_in_their_order(directory):
 async def test_what_is_longer_than_a_sockets_buffer_gets_there(directory, size):
     data = os.urandom(size)
     with forked(directory) as (files, disk):
-        await disk.carry_out([[Write("a", data)], *([Write(f"{n}", b"n")] for n in range(300))])
+        await disk.carry_out(
+            [[FileChange("a", data)], *([FileChange(f"{n}", b"n")] for n in range(300))]
+        )
 
         assert files.read("a") == data
         assert len(files.names()) == 302  # and the lock
@@ -82,7 +86,7 @@ async def test_a_refusal_is_told_as_on_the_loop(directory):
         return Faulty(files, fails_at=2, errno=EDQUOT)
 
     with forked(directory, wrong=full_at_second) as (files, disk):
-        results = await disk.carry_out([[Write(name, b"x")] for name in "abc"])
+        results = await disk.carry_out([[FileChange(name, b"x")] for name in "abc"])
 
         assert [type(each) for each in results] == [type(None), StorageFullError, type(None)]
         assert results[1].messages == StorageFullError().messages
@@ -91,7 +95,7 @@ async def test_a_refusal_is_told_as_on_the_loop(directory):
 
 async def test_a_disk_that_will_not_sync_a_file_is_told_as_on_the_loop(directory):
     with forked(directory, wrong=lambda files: Faulty(files, fails_at=2, errno=EIO)) as (_, disk):
-        [refused] = await disk.carry_out([[Write("a", b"x")]])
+        [refused] = await disk.carry_out([[FileChange("a", b"x")]])
 
         assert isinstance(refused, IntegrityError)
         assert "the store cannot be read or written" in str(refused)
@@ -102,7 +106,7 @@ async def test_of_a_directory_that_is_not_synced_nobody_knows_anything(directory
         forked(directory, wrong=lambda files: Faulty(files, fails_at=4)) as (_, disk),
         pytest.raises(StoreError, match="directory cannot be synced"),
     ):
-        await disk.carry_out([[Write("a", b"x")]])
+        await disk.carry_out([[FileChange("a", b"x")]])
 
 
 async def test_nor_after_a_bug(directory):
@@ -114,7 +118,7 @@ async def test_nor_after_a_bug(directory):
         forked(directory, wrong=Broken) as (_, disk),
         pytest.raises(StoreError, match="a bug in carrying changes out: ZeroDivisionError"),
     ):
-        await disk.carry_out([[Write("a", b"x")]])
+        await disk.carry_out([[FileChange("a", b"x")]])
 
 
 async def test_nor_when_it_ends_of_itself(directory, capfd):
@@ -129,7 +133,7 @@ async def test_nor_when_it_ends_of_itself(directory, capfd):
         forked(directory, wrong=Starved) as (_, disk),
         pytest.raises(DiskProcessError, match="has ended"),
     ):
-        await disk.carry_out([[Write("a", b"x")]])
+        await disk.carry_out([[FileChange("a", b"x")]])
 
     said = capfd.readouterr().err
     assert said == "the process that writes to the disk ends: SystemExit\n"
@@ -149,12 +153,12 @@ def logging_to_standard_error():
 
 async def test_nor_when_it_is_gone(directory):
     with forked(directory) as (_, disk):
-        await disk.carry_out([[Write("a", b"1")]])
+        await disk.carry_out([[FileChange("a", b"1")]])
         os.kill(disk.pid, signal.SIGKILL)
 
         for _ in range(2):
             with pytest.raises(DiskProcessError, match="has ended"):
-                await disk.carry_out([[Write("a", b"2")]])
+                await disk.carry_out([[FileChange("a", b"2")]])
 
 
 async def test_nor_when_it_goes_in_the_midst(directory, nursery):
@@ -163,7 +167,7 @@ async def test_nor_when_it_goes_in_the_midst(directory, nursery):
         nursery.start_soon(kill_when_blocked, disk.pid)
 
         with pytest.raises(DiskProcessError, match="has ended"):
-            await disk.carry_out([[Write("a", b"1" * 10**6)]])
+            await disk.carry_out([[FileChange("a", b"1" * 10**6)]])
 
 
 async def kill_when_blocked(pid):
@@ -186,10 +190,10 @@ def test_a_system_without_a_process_to_give_is_an_error_at_the_start(directory, 
 @pytest.mark.parametrize("each", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 async def test_what_stops_the_daemon_does_not_stop_it(directory, each):
     with forked(directory) as (_, disk):
-        await disk.carry_out([[Write("a", b"1")]])
+        await disk.carry_out([[FileChange("a", b"1")]])
         os.kill(disk.pid, each)
 
-        assert await disk.carry_out([[Write("a", b"2")]]) == [None]
+        assert await disk.carry_out([[FileChange("a", b"2")]]) == [None]
 
 
 def test_the_store_is_locked_until_it_has_ended(directory, monkeypatch):
@@ -249,7 +253,7 @@ class Watched:
 async def test_a_cancelled_caller_gets_its_answer(directory):
     with forked(directory) as (files, disk), trio.CancelScope() as scope:
         scope.cancel()
-        assert await disk.carry_out([[Write("a", b"1" * 10**6)]]) == [None]
+        assert await disk.carry_out([[FileChange("a", b"1" * 10**6)]]) == [None]
         assert len(files.read("a")) == 10**6
 
 
@@ -257,7 +261,7 @@ async def test_who_changes_things_alone_is_waited_for_in_place(directory, monkey
     with forked(directory) as (_, disk):
         watched = Watched(disk, monkeypatch)
         for number in range(3):
-            await disk.carry_out([[Write("a", b"%d" % number)]])
+            await disk.carry_out([[FileChange("a", b"%d" % number)]])
 
     assert watched.seen == [True, True]
 
@@ -269,7 +273,7 @@ async def test_of_several_nobody_is(directory, monkeypatch):
 
         async def change(name):
             for _ in range(3):
-                await commit.carry_out([[Write(name, b"x")]], lambda _: None)
+                await commit.carry_out([[FileChange(name, b"x")]], lambda _: None)
                 await trio.lowlevel.checkpoint()
 
         async with trio.open_nursery() as nursery:
@@ -285,7 +289,7 @@ async def test_after_a_slow_change_nobody_is_before_it_is_quick_again(directory,
 
         async def is_waited_for():
             before = len(watched.seen)
-            await disk.carry_out([[Write("a", b"x")]])
+            await disk.carry_out([[FileChange("a", b"x")]])
             return len(watched.seen) > before
 
         assert [await is_waited_for() for _ in range(2)] == [False, True]
@@ -337,7 +341,7 @@ async def test_many_changes_are_made_with_few_syncs(directory):
         commit = GroupCommit(counted)
         async with trio.open_nursery() as nursery:
             for number in range(50):
-                job = [Write(f"{number}", b"%d" % number)]
+                job = [FileChange(f"{number}", b"%d" % number)]
                 nursery.start_soon(commit.carry_out, [job], lambda _: None)
 
         assert {name: files.read(name) for name in map(str, range(50))} == {
