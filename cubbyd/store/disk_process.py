@@ -9,8 +9,8 @@ too, so nobody else gets the store while it is still at work; it ends when whoev
 What it does is in ``disk_worker``.
 
 Whoever changes something twice running, which is who changes things alone, waits for a quick disk
-where it stands: that spares it the way through the event loop, and keeps others waiting for
-``PATIENCE`` at most, and not again before the disk has shown that it is quick.
+where it stands, and awake: that spares it the way through the event loop, and keeps others waiting
+for ``PATIENCE`` at most, and not again before the disk has shown that it is quick.
 """
 
 import marshal
@@ -84,7 +84,7 @@ class DiskProcess:
         try:
             for message in _messages(jobs):
                 await self._send(message)
-            if not (is_alone and self._was_quick and self._answer.poll(PATIENCE * 1000)):
+            if not (is_alone and self._was_quick and self._comes_by(began + PATIENCE)):
                 await self._readable()
             told = await self._receive()
         except OSError as error:
@@ -123,6 +123,18 @@ class DiskProcess:
                 await self._readable()
             else:
                 return told
+
+    def _comes_by(self, deadline: float) -> bool:
+        """Whether the answer does. Whoever wants the processor meanwhile may have it.
+
+        Not asleep: a processor with nothing to do dozes, and where it is a virtual one, it takes a
+        good part of a quick disk's time to wake, and then finds its caches cold.
+        """
+        while not self._answer.poll(0):
+            if perf_counter() > deadline:
+                return False
+            os.sched_yield()
+        return True
 
     async def _readable(self) -> None:
         with trio.CancelScope(shield=True):

@@ -12,6 +12,7 @@ import signal
 import socket
 from contextlib import closing, contextmanager
 from errno import EAGAIN, EDQUOT, EIO
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -237,16 +238,16 @@ def opened_by(pid):
 
 
 class Watched:
-    """Whether each answer was waited for in place, and had come."""
+    """Whether each answer that was waited for in place had come."""
 
     def __init__(self, disk, monkeypatch) -> None:
         self.seen = []
-        self._poll = disk._answer.poll  # noqa: SLF001 - nothing else shows it
+        self._comes_by = disk._comes_by  # noqa: SLF001 - nothing else shows it
         monkeypatch.setattr(disk_process, "PATIENCE", 60)
-        disk._answer = self  # noqa: SLF001
+        monkeypatch.setattr(disk, "_comes_by", self.comes_by)
 
-    def poll(self, milliseconds):
-        self.seen.append(bool(self._poll(milliseconds)))
+    def comes_by(self, deadline):
+        self.seen.append(self._comes_by(deadline))
         return self.seen[-1]
 
 
@@ -264,6 +265,24 @@ async def test_who_changes_things_alone_is_waited_for_in_place(directory, monkey
             await disk.carry_out([[FileChange("a", b"%d" % number)]])
 
     assert watched.seen == [True, True]
+
+
+async def test_who_waits_in_place_leaves_the_processor_to_others(directory, monkeypatch):
+    """Between any two looks for the answer."""
+    with forked(directory) as (_, disk):
+        looks = []
+
+        class Answer:
+            def poll(self, _):
+                looks.append("look")
+                return looks.count("look") == 3
+
+        monkeypatch.setattr(disk, "_answer", Answer())
+        monkeypatch.setattr(os, "sched_yield", lambda: looks.append("yield"))
+
+        assert disk._comes_by(inf)  # noqa: SLF001 - the kernel would not tell
+
+    assert looks == ["look", "yield", "look", "yield", "look"]
 
 
 async def test_of_several_nobody_is(directory, monkeypatch):
