@@ -27,6 +27,8 @@ class Put:
     entry: TokenEntry
     cubbyhole: Cubbyhole | None = None
     """None: as it is; a new token has none."""
+    is_new: bool = False
+    """Whether it is known that there is no such file yet, so that none is looked for."""
 
     @property
     def accessor(self) -> Accessor:

@@ -226,7 +226,7 @@ def _issued(
     ]
     auth = auth_of(entry, token, ttl=entry.ttl, is_orphan=entry.parent is None)
     response = Response(request_id=context.new_id(), auth=auth, warnings=(*warnings, *unknown))
-    return Outcome(reply=response, changes=(Put(entry=entry),))
+    return Outcome(reply=response, changes=(Put(entry=entry, is_new=True),))
 
 
 _WRITE = Operation.WRITE

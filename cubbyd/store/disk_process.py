@@ -145,14 +145,18 @@ def _messages(jobs: Sequence[Job]) -> Iterator[bytes]:
     """Small jobs together, large ones one by one: each is copied here."""
     together: list[list[tuple[object, ...]]] = []
     size = 0
-    for number, job in enumerate(jobs, 1):
+    for job in jobs:
+        if size >= SENT_BYTES:
+            yield _message(together, is_more=True)
+            together, size = [], 0
         together.append([tuple(change) for change in job])
         size += sum(len(change.data or b"") for change in job)
-        is_more = number < len(jobs)
-        if size >= SENT_BYTES or not is_more:
-            message = marshal.dumps((is_more, together))
-            yield len(message).to_bytes(SIZE_BYTES) + message
-            together, size = [], 0
+    yield _message(together, is_more=False)
+
+
+def _message(jobs: list[list[tuple[object, ...]]], *, is_more: bool) -> bytes:
+    message = marshal.dumps((is_more, jobs))
+    return len(message).to_bytes(SIZE_BYTES) + message
 
 
 def _gone() -> DiskProcessError:

@@ -44,6 +44,7 @@ class Index:
         self._named: list[Accessor] = []
         self._stubs: set[Accessor] = set()
         self._expected: Counter[Accessor] = Counter()
+        self._coming: Counter[int] = Counter()
         self._is_whole = False
 
     def __len__(self) -> int:
@@ -69,8 +70,8 @@ class Index:
         ]
 
     def tokens_of(self, uid: int) -> int:
-        """How many tokens this uid had made that are still there."""
-        return self._by_uid[uid]
+        """How many tokens this uid had made that are there, or on their way to the disk."""
+        return self._by_uid[uid] + self._coming[uid]
 
     def put(self, entry: TokenEntry, term: int = 0) -> bool:
         """Take note of a new or changed file; tells whether something is due sooner by that.
@@ -136,17 +137,24 @@ class Index:
         for stub in self._stubs:
             self._lose_if_lonely(stub)
 
-    def expect_child(self, parent: Accessor) -> None:
-        """A child of this token is on its way to the disk."""
-        self._expected[parent] += 1
+    def expect(self, newcomers: Iterable[TokenEntry]) -> None:
+        """These are on their way to the disk: quotas count them, and stubs wait for children."""
+        for entry in newcomers:
+            self._coming[entry.creator.uid] += 1
+            if entry.parent is not None:
+                self._expected[entry.parent] += 1
 
-    def stop_expecting(self, parent: Accessor) -> bool:
-        """It has arrived, or never will; tells whether that leaves a stub of no use."""
-        self._expected[parent] -= 1
-        if not self._expected[parent]:
-            del self._expected[parent]
+    def stop_expecting(self, newcomers: Iterable[TokenEntry]) -> bool:
+        """They have arrived, or never will; tells whether that leaves a stub of no use."""
         known = len(self._lost)
-        self._lose_if_lonely(parent)
+        for entry in newcomers:
+            self._coming[entry.creator.uid] -= 1
+            parent = entry.parent
+            if parent is not None:
+                self._expected[parent] -= 1
+                if not self._expected[parent]:
+                    del self._expected[parent]
+                self._lose_if_lonely(parent)
         return len(self._lost) > known
 
     def lose(self, accessor: Accessor) -> None:

@@ -7,9 +7,8 @@ the whole of locking: exclusive for the files that a request changes, free for a
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import suppress
 from typing import Final, assert_never
 
 from cubbyd.clock import Timestamp
@@ -55,7 +54,6 @@ class Store:
         self.terms = Terms(files, keys, commit=commit, random=random, on_moved=self._note_moved)
         """The keys, and what moves files from one to another."""
         self._policies = Policies(files, lambda: self.terms.keys)
-        self._coming: Counter[int] = Counter()
         self._on_sooner: Callable[[], None] = lambda: None
         self._on_tidy: Callable[[], None] = lambda: None
         self.is_tidying = False
@@ -85,7 +83,7 @@ class Store:
 
         Those on their way to the disk count, so that many at once do not exceed a quota.
         """
-        return self._index.tokens_of(uid) + self._coming[uid]
+        return self._index.tokens_of(uid)
 
     def living(self, now: Timestamp) -> list[Accessor]:
         """The accessors of living tokens, in no order, as far as the index has come."""
@@ -154,29 +152,17 @@ class Store:
             for phase in phases
         ]
         newcomers = [record.entry for name, record in written.items() if name not in self._index]
-        with self._expecting(newcomers) if newcomers else nullcontext():
-            try:
-                await self._commit.carry_out(jobs, lambda n: self._note(phases[n], written, term))
-            except RefusedError:
-                # The disk may have stopped between two files of one phase.
-                for change in (each for phase in phases if len(phase) > 1 for each in phase):
-                    if isinstance(change, Put | Remove):
-                        self._look_again(change.accessor)
-                raise
-
-    @contextmanager
-    def _expecting(self, newcomers: Sequence[TokenEntry]) -> Iterator[None]:
-        """Count tokens that are on their way, for quotas and for stubs that wait for children."""
-        uids = Counter(entry.creator.uid for entry in newcomers)
-        parents = [entry.parent for entry in newcomers if entry.parent is not None]
-        self._coming.update(uids)
-        for parent in parents:
-            self._index.expect_child(parent)
+        self._index.expect(newcomers)
         try:
-            yield
+            await self._commit.carry_out(jobs, lambda n: self._note(phases[n], written, term))
+        except RefusedError:
+            # The disk may have stopped between two files of one phase.
+            for change in (each for phase in phases if len(phase) > 1 for each in phase):
+                if isinstance(change, Put | Remove):
+                    self._look_again(change.accessor)
+            raise
         finally:
-            self._coming.subtract(uids)
-            if sum(self._index.stop_expecting(parent) for parent in parents):
+            if self._index.stop_expecting(newcomers):
                 self._on_sooner()
 
     def _sealed(
@@ -213,7 +199,7 @@ class Store:
         if change.cubbyhole is not None:
             token, contents = change.cubbyhole.token, change.cubbyhole.contents
             return record.with_contents(entry, token, contents, self._random)
-        old = self._known(entry.accessor)
+        old = None if change.is_new else self._known(entry.accessor)
         if old is None:
             return Record(entry=entry)
         return Record(entry=entry, file_key=old.file_key, sealed=old.sealed)
