@@ -30,7 +30,7 @@ def test_the_process_that_writes_to_the_disk_is_around_the_disks_calls():
     """What forked it has a stack as well, and comes first."""
     daemon = 'process 1:"python -m cubbyd.cli.serve";process 2:"python -m cubbyd.cli.serve"'
     stack = "main (cubbyd/cli/serve.py:1);opened (cubbyd/daemon.py:1)"
-    child = "be_the_disk (cubbyd/store/disk_worker.py:1);readinto (socket.py:1)"
+    child = "be_the_disk (cubbyd/store/disk_worker.py:1);sendall (socket.py:1)"
 
     assert parts_of([f"{daemon};{stack};{child} 7"]) == {"around the disk's calls": 7}
 

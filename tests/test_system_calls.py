@@ -97,7 +97,7 @@ async def life(directory, tokens):
     """A daemon starts, answers, and does one thing after the other."""
     calls = CountingCalls()
     files = DiskFiles(directory, calls)
-    house = House(files, clock=lambda: EPOCH)
+    house = House(files, clock=lambda: EPOCH, random=os.urandom)  # or tokens would come again
     counted = {}
     calls.taken()
     with files.locked():
@@ -131,6 +131,10 @@ async def write(house, tokens):
     await house.guest.ask("write", "cubbyhole/x", {"a": 1}, token=tokens[2])
 
 
+async def create_a_token(house, _tokens):
+    await house.owner.ask("write", "auth/token/create", {"ttl": "1h"})
+
+
 async def wrap_and_unwrap(house, tokens):
     await house.unwrap(await house.wrapped({"a": 1}, token=tokens[2]))
 
@@ -150,6 +154,7 @@ SCENARIO = {
     "a cold read": partial(look_up_a_forgotten_one, 2),
     "a hot read": partial(look_up, 2),
     "a write": write,
+    "a token": create_a_token,
     "a wrap and its unwrap": wrap_and_unwrap,
     "a revoke of a tree": revoke_a_tree,
 }
@@ -167,6 +172,8 @@ EXPECTED = {
     "a hot read": {"stat": 1},
     # It looks to decide, and to remember the new file.
     "a write": {**STAGED, "stat": 2, "fsync directory": 1},
+    # Nobody looks for the file that a new token cannot have.
+    "a token": {**STAGED, "stat": 1, "fsync directory": 1},
     # The token that is asked for asks itself, and is looked at once.
     "a wrap and its unwrap": {**STAGED, "stat": 3, "fsync directory": 2, "unlink": 1},
     # Those below the one that is named go by what the index knows, with one sync.

@@ -23,7 +23,7 @@ class FileChange(NamedTuple):
     """What settles together with others; None: the name by itself."""
 
     def __repr__(self) -> str:
-        """All but the data."""
+        """Without the data."""
         return f"FileChange({self.name!r}, {'no file' if self.data is None else 'data'})"
 
 

@@ -10,7 +10,9 @@ What it does is in ``disk_worker``.
 
 Whoever changes something twice running, which is who changes things alone, waits for a quick disk
 where it stands, and awake: that spares it the way through the event loop, and keeps others waiting
-for ``PATIENCE`` at most, and not again before the disk has shown that it is quick.
+for ``PATIENCE`` at most, and not again before the disk has shown that it is quick. Who is awake
+yields between any two looks; where others take the processor then, it is left to them for the next
+``RESTRAINT`` changes, and waited for asleep.
 """
 
 import marshal
@@ -32,9 +34,14 @@ from cubbyd.store.files import DiskFiles
 PATIENCE: Final = 0.001
 """Seconds for which the loop stands still to wait for the disk: less than anybody notices, and most
 of what a disk takes that has a cache which survives a power cut."""
+OTHERS_TURN: Final = 0.0005
+"""Seconds: where a yield takes longer, somebody else had work for the processor; the process for
+the disk has less to do at once."""
+RESTRAINT: Final = 100
+"""Changes. A scheduler's turn is several milliseconds: among so many, it is lost in the rest."""
 SENT_BYTES: Final = 64 * 1024
 """About so many are sent at once: less than a socket takes."""
-RECEIVED_BYTES: Final = 4096
+RECEIVED_BYTES: Final = 16 * 1024
 """Asked of the socket at once: an answer nearly always has a few dozen."""
 
 
@@ -69,6 +76,7 @@ class DiskProcess:
         self._answer = select.poll()
         self._answer.register(self._socket, select.POLLIN)
         self._was_quick = True
+        self._restrained_for = 0
         self._last: trio.lowlevel.Task | None = None
 
     async def carry_out(self, jobs: Sequence[Job], /) -> Sequence[RefusedError | None]:
@@ -82,9 +90,8 @@ class DiskProcess:
         is_alone, self._last = task is self._last, task
         began = perf_counter()
         try:
-            for message in _messages(jobs):
-                await self._send(message)
-            if not (is_alone and self._was_quick and self._comes_by(began + PATIENCE)):
+            await self._ask(jobs)
+            if not (is_alone and self._was_quick and self._wait_in_place(began + PATIENCE)):
                 await self._readable()
             told = await self._receive()
         except OSError as error:
@@ -99,6 +106,11 @@ class DiskProcess:
         self._socket.close()
         with suppress(ChildProcessError):  # where SIGCHLD is ignored, the kernel has waited for it
             os.waitpid(self.pid, 0)
+
+    async def _ask(self, jobs: Sequence[Job]) -> None:
+        for message in messages(jobs):
+            await self._send(message)
+            del message  # before there is the next, and while the disk takes its time
 
     async def _send(self, message: bytes) -> None:
         """Nearly always at once, for the other end has taken what came before."""
@@ -124,24 +136,32 @@ class DiskProcess:
             else:
                 return told
 
-    def _comes_by(self, deadline: float) -> bool:
-        """Whether the answer does. Whoever wants the processor meanwhile may have it.
+    def _wait_in_place(self, deadline: float) -> bool:
+        """Stand still until there is an answer, which may be told, or the deadline.
 
-        Not asleep: a processor with nothing to do dozes, and where it is a virtual one, it takes a
-        good part of a quick disk's time to wake, and then finds its caches cold.
+        Awake: a processor with nothing to do dozes, and where it is a virtual one, it takes a good
+        part of a quick disk's time to wake, and then finds its caches cold.
         """
-        while not self._answer.poll(0):
-            if perf_counter() > deadline:
+        now = perf_counter()
+        while not self._restrained_for:
+            if self._answer.poll(0):
+                return True
+            if now > deadline:
                 return False
+            before = now
             os.sched_yield()
-        return True
+            now = perf_counter()
+            if now - before > OTHERS_TURN:
+                self._restrained_for = RESTRAINT
+        self._restrained_for -= 1
+        return bool(self._answer.poll(max(0.0, deadline - now) * 1000))
 
     async def _readable(self) -> None:
         with trio.CancelScope(shield=True):
             await trio.lowlevel.wait_readable(self._socket)
 
 
-def _messages(jobs: Sequence[Job]) -> Iterator[bytes]:
+def messages(jobs: Sequence[Job]) -> Iterator[bytes]:
     """Small jobs together, large ones one by one: each is copied here."""
     together: list[list[tuple[object, ...]]] = []
     size = 0
@@ -150,7 +170,7 @@ def _messages(jobs: Sequence[Job]) -> Iterator[bytes]:
             yield _message(together, is_more=True)
             together, size = [], 0
         together.append([tuple(change) for change in job])
-        size += sum(len(change.data or b"") for change in job)
+        size += sum(len(change.name) + len(change.data or b"") for change in job)
     yield _message(together, is_more=False)
 
 

@@ -68,7 +68,7 @@ def _carry_out_all(channel: socket.socket, files: DiskFiles) -> NoReturn:
         each = in_turn_or_at_once(threads) if have_begun(threads) else one_by_one
         while True:
             # A batch may be large, and is not to stay in memory until the next.
-            channel.sendall(marshal.dumps(_carried_out(_batch(channel), files, each)))
+            channel.sendall(marshal.dumps(_carried_out(received(channel), files, each)))
 
 
 def have_begun(threads: Executor) -> bool:
@@ -96,8 +96,12 @@ def in_turn_or_at_once(threads: Executor) -> Each:
     return each
 
 
-def _batch(channel: socket.socket) -> list[Job]:
-    """Raises EOFError: the daemon has ended."""
+def received(channel: socket.socket) -> list[Job]:
+    """The next batch.
+
+    Raises:
+        EOFError: The daemon has ended.
+    """
     jobs: list[Job] = []
     is_more = True
     while is_more:

@@ -12,17 +12,15 @@ import signal
 import socket
 from contextlib import closing, contextmanager
 from errno import EAGAIN, EDQUOT, EIO
-from math import inf
 from pathlib import Path
 
 import pytest
 import trio
 from fakes_disk import FaultyFiles
-from house import House
+from forked import forked
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.errors import DiskProcessError, IntegrityError, StartError, StorageFullError, StoreError
-from cubbyd.store import disk_process
 from cubbyd.store import files as files_module
 from cubbyd.store.batch import FileChange
 from cubbyd.store.commit import GroupCommit
@@ -36,17 +34,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWa
 @pytest.fixture
 def directory(tmp_path):
     return tmp_path / "store"
-
-
-@contextmanager
-def forked(directory, *, wrong=lambda files: files):
-    """The directory as the daemon sees it, and the process, which may see it otherwise."""
-    with (
-        closing(DiskFiles(directory)) as files,
-        files.locked(),
-        closing(DiskProcess(wrong(files))) as disk,
-    ):
-        yield files, disk
 
 
 class Faulty(FaultyFiles):
@@ -234,21 +221,18 @@ def opened_by(pid):
     return {int(each.name): str(each.readlink()) for each in links if each.is_symlink()}
 
 
-# -- waiting for it
+async def test_it_ends_without_a_word_where_its_answer_is_not_read(directory, caplog):
+    with forked(directory) as (_, disk), caplog.at_level(logging.ERROR):
+        await disk._ask([[FileChange("a", b"x")]])  # noqa: SLF001 - as a daemon that is killed
+        await trio.lowlevel.wait_readable(disk._socket)  # noqa: SLF001
+        disk._socket.close()  # noqa: SLF001
+
+        _, status = await trio.to_thread.run_sync(os.waitpid, disk.pid, 0)
+
+    assert status == 0
 
 
-class Watched:
-    """Whether each answer that was waited for in place had come."""
-
-    def __init__(self, disk, monkeypatch) -> None:
-        self.seen = []
-        self._comes_by = disk._comes_by  # noqa: SLF001 - nothing else shows it
-        monkeypatch.setattr(disk_process, "PATIENCE", 60)
-        monkeypatch.setattr(disk, "_comes_by", self.comes_by)
-
-    def comes_by(self, deadline):
-        self.seen.append(self._comes_by(deadline))
-        return self.seen[-1]
+# -- many at once
 
 
 async def test_a_cancelled_caller_gets_its_answer(directory):
@@ -258,95 +242,15 @@ async def test_a_cancelled_caller_gets_its_answer(directory):
         assert len(files.read("a")) == 10**6
 
 
-async def test_who_changes_things_alone_is_waited_for_in_place(directory, monkeypatch):
-    with forked(directory) as (_, disk):
-        watched = Watched(disk, monkeypatch)
-        for number in range(3):
-            await disk.carry_out([[FileChange("a", b"%d" % number)]])
-
-    assert watched.seen == [True, True]
-
-
-async def test_who_waits_in_place_leaves_the_processor_to_others(directory, monkeypatch):
-    """Between any two looks for the answer."""
-    with forked(directory) as (_, disk):
-        looks = []
-
-        class Answer:
-            def poll(self, _):
-                looks.append("look")
-                return looks.count("look") == 3
-
-        monkeypatch.setattr(disk, "_answer", Answer())
-        monkeypatch.setattr(os, "sched_yield", lambda: looks.append("yield"))
-
-        assert disk._comes_by(inf)  # noqa: SLF001 - the kernel would not tell
-
-    assert looks == ["look", "yield", "look", "yield", "look"]
-
-
-async def test_of_several_nobody_is(directory, monkeypatch):
-    with forked(directory) as (_, disk):
-        watched = Watched(disk, monkeypatch)
-        commit = GroupCommit(disk.carry_out)
-
-        async def change(name):
-            for _ in range(3):
-                await commit.carry_out([[FileChange(name, b"x")]], lambda _: None)
-                await trio.lowlevel.checkpoint()
-
-        async with trio.open_nursery() as nursery:
-            for name in "ab":
-                nursery.start_soon(change, name)
-
-    assert len(watched.seen) <= 2  # of six: the last who is left is alone
-
-
-async def test_after_a_slow_change_nobody_is_before_it_is_quick_again(directory, monkeypatch):
-    with forked(directory) as (_, disk):
-        watched = Watched(disk, monkeypatch)
-
-        async def is_waited_for():
-            before = len(watched.seen)
-            await disk.carry_out([[FileChange("a", b"x")]])
-            return len(watched.seen) > before
-
-        assert [await is_waited_for() for _ in range(2)] == [False, True]
-        monkeypatch.setattr(disk_process, "PATIENCE", 0)
-        assert [await is_waited_for() for _ in range(2)] == [True, False]
-        monkeypatch.setattr(disk_process, "PATIENCE", 60)
-        assert [await is_waited_for() for _ in range(2)] == [False, True]
-
-
-async def test_whoever_reads_is_served_while_one_who_writes_waits_for_a_slow_sync(directory):
-    """The first sync that is slow comes when all before were quick."""
+async def test_whatever_is_refused_it_is_told_of_each(directory):
+    """An answer may come in pieces."""
     with forked(directory) as (files, disk):
-        house = House(files, commit=GroupCommit(disk.carry_out))
-        async with house.running():
-            mine, yours = await house.token(), await house.token()
-            await house.guest.ask("write", "cubbyhole/x", {"is": "yours"}, token=yours)
-            stopped, done = trio.Event(), trio.Event()
+        (directory / "full").mkdir()
+        jobs = [[FileChange("full", b"")], [FileChange("a", b"x")]] * 500
+        told = await disk.carry_out(jobs)
 
-            async def write():
-                for _ in range(4):
-                    await house.guest.ask("write", "cubbyhole/x", {"is": "mine"}, token=mine)
-                os.kill(disk.pid, signal.SIGSTOP)
-                stopped.set()
-                await house.guest.ask("write", "cubbyhole/x", {"is": "last"}, token=mine)
-                done.set()
-
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(write)
-                with trio.fail_after(30):
-                    await stopped.wait()
-                    for _ in range(100):
-                        found = await house.guest.ask("read", "cubbyhole/x", token=yours)
-                        assert found.data == {"is": "yours"}
-                assert not done.is_set()
-                os.kill(disk.pid, signal.SIGCONT)
-
-            found = await house.guest.ask("read", "cubbyhole/x", token=mine)
-            assert found.data == {"is": "last"}
+        assert [isinstance(each, IntegrityError) for each in told] == [True, False] * 500
+        assert files.read("a") == b"x"
 
 
 async def test_many_changes_are_made_with_few_syncs(directory):
