@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from machine import described
+from machine import Stolen, described
 from measure import Plan, run
 from picture import drawn
 from report import Report, put_into
@@ -71,7 +71,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _measured(plan: Plan) -> Report:
-    machine = described(plan.directory)
+    machine, stolen = described(plan.directory), Stolen()
     began = time.monotonic()
     measured, memory = run(plan, partial(_say, began))
     told = {
@@ -80,6 +80,7 @@ def _measured(plan: Plan) -> Report:
         "live tokens": plan.tokens,
         "live wraps": plan.wraps,
     }
+    machine["kept by the host"] = stolen.share()
     return Report(machine=machine, plan=told, measured=measured, memory=memory)
 
 

@@ -29,6 +29,24 @@ def described(directory: Path) -> dict[str, str]:
     }
 
 
+class Stolen:
+    """What a virtual machine's host keeps of its processors for others, from now on."""
+
+    def __init__(self, stat: Path = Path("/proc/stat")) -> None:
+        self._stat = stat
+        self._before = self._ticks()
+
+    def share(self) -> str:
+        """Of the time of all processors, in words."""
+        passed = [now - before for now, before in zip(self._ticks(), self._before, strict=True)]
+        return f"{passed[-1] / max(1, sum(passed)):.1%}"
+
+    def _ticks(self) -> list[int]:
+        """What was done with them: user, nice, system, idle, iowait, irq, softirq, steal."""
+        everybody = self._stat.read_text().partition("\n")[0]
+        return [int(word) for word in everybody.split()[1:9]]
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
+from machine import Stolen
 from process_figures import cpu_seconds, family, field_mib, resident_mib, user_and_system_seconds
 
 BENCH = Path(__file__).parents[1] / "bench"
@@ -80,6 +81,7 @@ def test_where_shares_cannot_be_seen_all_are_taken_as_they_are_resident():
     program = f"""
 import json, os, sys
 sys.path.insert(0, {str(BENCH)!r})
+from machine import Stolen
 from process_figures import resident_mib
 if os.geteuid() == 0:
     os.setgroups([])
@@ -98,3 +100,14 @@ print(json.dumps(resident_mib(*map(int, sys.argv[1:]))))
 
 def test_a_size_that_is_not_told_is_none():
     assert field_mib(os.getpid(), "status", "VmNothing") == 0.0
+
+
+def test_what_the_host_keeps_is_told_of_the_time_since_then(tmp_path):
+    """Guests' ticks, which come last, are in those of users already."""
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 50 800 20 0 10 20 7 7\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+    stolen = Stolen(stat)
+    assert stolen.share() == "0.0%"
+
+    stat.write_text("cpu  140 0 60 830 25 0 10 35 9 9\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+    assert stolen.share() == "15.0%"
