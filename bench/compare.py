@@ -49,6 +49,7 @@ def _options() -> argparse.Namespace:
     add("--clients", type=int, action="append", help="1, 4 and 16 unless given; may be repeated")
     add("--rounds", type=int, help="of every side in turn")
     add("--seconds", type=float, help="of one slice")
+    add("--rest", type=float, help="seconds before each slice in which nobody is at work")
     add("--tokens", type=int, help="live ones besides those in use, such as 100000")
     add("--wraps", type=int, help="live ones when the memory is looked at; 0: do not look")
     add("--dir", type=Path, default=Path(tempfile.gettempdir()), help="on the disk to measure")
@@ -63,7 +64,9 @@ def _plan(options: argparse.Namespace) -> Plan:
     plan = Plan(directory=options.dir)
     if options.quick:
         plan = replace(plan, clients=(1, 4), rounds=2, seconds=0.1, warm_up=0.05, wraps=200)
-    asked = {name: getattr(options, name) for name in ("rounds", "seconds", "tokens", "wraps")}
+    asked = {
+        name: getattr(options, name) for name in ("rounds", "seconds", "rest", "tokens", "wraps")
+    }
     given = {name: value for name, value in asked.items() if value is not None}
     lists = {"workloads": options.only, "clients": options.clients}
     given |= {name: tuple(values) for name, values in lists.items() if values}
@@ -77,6 +80,7 @@ def _measured(plan: Plan) -> Report:
     told = {
         "rounds": plan.rounds,
         "seconds of a slice": plan.seconds,
+        "of rest before it": plan.rest,
         "live tokens": plan.tokens,
         "live wraps": plan.wraps,
     }

@@ -36,6 +36,8 @@ class Plan:
     """Of one slice."""
     warm_up: float = 0.25
     """Before each slice."""
+    rest: float = 0.0
+    """Before that, with nobody at work, for a machine that is given its processors on credit."""
     tokens: int = 0
     """Live ones besides those in use."""
     wraps: int = 20_000
@@ -119,6 +121,7 @@ class Bench:
     def _slice(self, side: str, name: str, clients: int) -> Figures:
         pid = getattr(self, side).pid
         cpu = partial(cpu_seconds, pid) if pid else float
+        sleep(self.plan.rest)
         with self.crew.on([self._task(side, name, number) for number in range(clients)]) as shift:
             if WORKLOADS[name].door != "cli":
                 shift.spend(self.plan.warm_up)
