@@ -24,6 +24,7 @@ PARTS = (
         (
             "store/files.py",
             "store/batch.py",
+            "store/disk_messages.py",
             "store/disk_process.py",
             "store/disk_worker.py",
             "concurrent/futures/",

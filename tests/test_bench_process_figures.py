@@ -81,7 +81,6 @@ def test_where_shares_cannot_be_seen_all_are_taken_as_they_are_resident():
     program = f"""
 import json, os, sys
 sys.path.insert(0, {str(BENCH)!r})
-from machine import Stolen
 from process_figures import resident_mib
 if os.geteuid() == 0:
     os.setgroups([])

@@ -19,7 +19,7 @@ import marshal
 import os
 import select
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Final
@@ -28,7 +28,8 @@ import trio
 
 from cubbyd.errors import DiskProcessError, RefusedError, StartError, StoreError, refusal
 from cubbyd.store.batch import Job
-from cubbyd.store.disk_worker import SIZE_BYTES, Told, be_the_disk
+from cubbyd.store.disk_messages import Answer, messages
+from cubbyd.store.disk_worker import be_the_disk
 from cubbyd.store.files import DiskFiles
 
 PATIENCE: Final = 0.001
@@ -39,8 +40,6 @@ OTHERS_TURN: Final = 0.0005
 the disk has less to do at once."""
 RESTRAINT: Final = 100
 """Changes. A scheduler's turn is several milliseconds: among so many, it is lost in the rest."""
-SENT_BYTES: Final = 64 * 1024
-"""About so many are sent at once: less than a socket takes."""
 RECEIVED_BYTES: Final = 16 * 1024
 """Asked of the socket at once: an answer nearly always has a few dozen."""
 
@@ -117,12 +116,12 @@ class DiskProcess:
         sent = 0
         while sent < len(message):
             try:
-                sent += self._socket.send(memoryview(message)[sent:] if sent else message)
+                sent += self._socket.send(memoryview(message)[sent:])
             except BlockingIOError:
                 with trio.CancelScope(shield=True):
                     await trio.lowlevel.wait_writable(self._socket)
 
-    async def _receive(self) -> str | list[Told]:
+    async def _receive(self) -> Answer:
         answer = b""
         while True:
             part = self._socket.recv(RECEIVED_BYTES)
@@ -130,7 +129,7 @@ class DiskProcess:
                 raise _gone()
             answer += part
             try:
-                told: str | list[Told] = marshal.loads(answer)  # noqa: S302 - from our own
+                told: Answer = marshal.loads(answer)  # noqa: S302 - from our own
             except EOFError:
                 await self._readable()
             else:
@@ -159,24 +158,6 @@ class DiskProcess:
     async def _readable(self) -> None:
         with trio.CancelScope(shield=True):
             await trio.lowlevel.wait_readable(self._socket)
-
-
-def messages(jobs: Sequence[Job]) -> Iterator[bytes]:
-    """Small jobs together, large ones one by one: each is copied here."""
-    together: list[list[tuple[object, ...]]] = []
-    size = 0
-    for job in jobs:
-        if size >= SENT_BYTES:
-            yield _message(together, is_more=True)
-            together, size = [], 0
-        together.append([tuple(change) for change in job])
-        size += sum(len(change.name) + len(change.data or b"") for change in job)
-    yield _message(together, is_more=False)
-
-
-def _message(jobs: list[list[tuple[object, ...]]], *, is_more: bool) -> bytes:
-    message = marshal.dumps((is_more, jobs))
-    return len(message).to_bytes(SIZE_BYTES) + message
 
 
 def _gone() -> DiskProcessError:

@@ -1,9 +1,4 @@
-"""What the process for the disk does: it takes batches of changes, and says how it went.
-
-Both ends are this program, and of one make: so they speak ``marshal``. A batch is one message or
-several; each is its size, and then whether more follow, and some of the jobs. The answer is a list
-with what refused each job; or a text, where nobody knows what is on the disk.
-"""
+"""What the process for the disk does: it takes batches of changes, and says how it went."""
 
 import logging
 import marshal
@@ -15,20 +10,16 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import pairwise
 from threading import Barrier
 from time import perf_counter
-from typing import Final, NoReturn, TypeAlias, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from cubbyd.errors import RefusedError, StoreError
-from cubbyd.store.batch import Each, FileChange, Job, apply, one_by_one
+from cubbyd.store.batch import Each, Job, apply, one_by_one
+from cubbyd.store.disk_messages import Answer, Told, received
 from cubbyd.store.files import DiskFiles
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-Told: TypeAlias = tuple[str, int, tuple[str, ...]] | None
-"""Of a job: the code, status and messages of what refused it."""
-
-SIZE_BYTES: Final = 8
-"""Of what a message begins with: how many bytes follow."""
 QUICK: Final = 0.001
 """Seconds: where a sync takes longer, several are under way at once."""
 SYNCS_AT_ONCE: Final = 4
@@ -96,32 +87,7 @@ def in_turn_or_at_once(threads: Executor) -> Each:
     return each
 
 
-def received(channel: socket.socket) -> list[Job]:
-    """The next batch.
-
-    Raises:
-        EOFError: The daemon has ended.
-    """
-    jobs: list[Job] = []
-    is_more = True
-    while is_more:
-        size = int.from_bytes(_exactly(channel, SIZE_BYTES))
-        is_more, some = marshal.loads(_exactly(channel, size))  # noqa: S302 - from our own
-        jobs += [[FileChange(*change) for change in job] for job in some]
-    return jobs
-
-
-def _exactly(channel: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:  # who is stopped and goes on may be given less
-        part = channel.recv(size - len(data), socket.MSG_WAITALL)
-        if not part:
-            raise EOFError
-        data = data + part if data else part
-    return data
-
-
-def _carried_out(jobs: Sequence[Job], files: DiskFiles, each: Each) -> str | list[Told]:
+def _carried_out(jobs: Sequence[Job], files: DiskFiles, each: Each) -> Answer:
     try:
         results = apply(files, jobs, each=each)
     except StoreError as error:

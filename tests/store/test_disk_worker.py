@@ -1,4 +1,4 @@
-"""How the process for the disk is told, and shares its syncs out; see test_disk_process.py, too."""
+"""How the process for the disk shares its syncs out; more of it is in test_disk_process.py."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -6,15 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cubbyd.store import disk_worker
-from cubbyd.store.batch import FileChange
-from cubbyd.store.disk_process import messages
-from cubbyd.store.disk_worker import (
-    SIZE_BYTES,
-    SYNCS_AT_ONCE,
-    have_begun,
-    in_turn_or_at_once,
-    received,
-)
+from cubbyd.store.disk_worker import SYNCS_AT_ONCE, have_begun, in_turn_or_at_once
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
@@ -59,28 +51,3 @@ def test_threads_that_cannot_all_be_had_are_not_used(begin, monkeypatch):
         assert have_begun(threads) is (begin == SYNCS_AT_ONCE)
 
     assert not any(each.is_alive() for each in begun)
-
-
-class Pieces:
-    """A channel that gives a byte or two at a time: as one may whose reader was stopped."""
-
-    def __init__(self, sent):
-        self._sent = sent
-
-    def recv(self, size, _flags):
-        piece, self._sent = self._sent[: min(size, 2)], self._sent[min(size, 2) :]
-        return piece
-
-
-JOBS = [[FileChange("a", b"x" * 1000)], [FileChange("b", None), FileChange("c", b"", "group")]]
-SENT = b"".join(messages(JOBS * 200))
-
-
-def test_a_batch_may_come_in_pieces():
-    assert received(Pieces(SENT)) == JOBS * 200
-
-
-@pytest.mark.parametrize("length", [0, 1, SIZE_BYTES, SIZE_BYTES + 1, len(SENT) - 1])
-def test_of_a_batch_that_is_cut_off_nothing_is_done(length):
-    with pytest.raises(EOFError):
-        received(Pieces(SENT[:length]))
