@@ -39,7 +39,7 @@ from cubbyd.server.stream import SocketStream
 from cubbyd.server.unix import Door, Doors, Listener
 from cubbyd.settings import Settings
 from cubbyd.store import keyring
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.disk_process import DiskProcess
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
@@ -153,7 +153,7 @@ def opened(
         keys = keyring.load_or_create(files, places, random, hold=memory.hold, now=clock())
         parts = Parts(
             files=files,
-            commit=GroupCommit(disk.carry_out),
+            commit=Commit(disk.carry_out),
             locksmith=Locksmith(places, random),
             memory=memory,
             random=random,

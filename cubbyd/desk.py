@@ -25,7 +25,7 @@ from cubbyd.logical.state import State
 from cubbyd.messages import Request, Response
 from cubbyd.secret import Secret
 from cubbyd.store.batch import refused
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.files import Files
 from cubbyd.store.locksmith import Locksmith
 from cubbyd.store.sealed_file import Random
@@ -39,7 +39,7 @@ class Parts:
     """What a store and a router are made of, but for the keys and the rules."""
 
     files: Files
-    commit: GroupCommit
+    commit: Commit
     locksmith: Locksmith
     memory: KeyMemory
     """Where all keys lie."""

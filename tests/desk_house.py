@@ -22,7 +22,7 @@ from cubbyd.reaper import keep_index, reap
 from cubbyd.resealer import keep_terms
 from cubbyd.secret import Secret
 from cubbyd.store import keyring
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.locksmith import Locksmith
 
@@ -56,7 +56,7 @@ def a_disk(**credentials):
     return SimulatedDisk({"config": {}, "credentials": credentials})
 
 
-class SlowDisk(GroupCommit):
+class SlowDisk(Commit):
     """Carries nothing out until it is told to go."""
 
     def __init__(self, files):
@@ -93,7 +93,7 @@ class DeskHouse:
         numbers = count(1)
         parts = Parts(
             files=files,
-            commit=commit or GroupCommit(disk_of(files)),
+            commit=commit or Commit(disk_of(files)),
             locksmith=self.locksmith,
             memory=self.memory,
             random=random,

@@ -24,7 +24,7 @@ from cubbyd.core.token import is_accessor
 from cubbyd.crypto.opener import Argon2id
 from cubbyd.errors import RefusedError, StartError, WrongPassphraseError
 from cubbyd.secret import Secret
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.files import STAGED_PREFIX, DiskFiles
 from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.keyring import load_or_create, unlock
@@ -56,7 +56,7 @@ class Build:
     files: Callable = DiskFiles
     keys: Callable = load_or_create
     places: Callable = KeyPlaces
-    commit: Callable = GroupCommit
+    commit: Callable = Commit
     phases: Callable = lambda phases: phases
     prepare: Callable = Store.prepare
 

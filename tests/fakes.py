@@ -6,7 +6,7 @@ from itertools import count
 
 import trio
 
-from cubbyd.errors import RefusedError
+from cubbyd.errors import RefusedError, StoreError
 from cubbyd.messages import Operation, Peer, Request, Response, Role
 from cubbyd.secret import Secret
 from cubbyd.store.batch import apply
@@ -74,11 +74,61 @@ async def on_the_loop(sync_fn):
 
 def disk_of(files, run_blocking=on_the_loop):
     """What carries changes out in this process; ``run_blocking`` says when."""
+    return DiskHere(files, run_blocking).carry_out
 
-    async def carry_out(jobs):
-        return await run_blocking(partial(apply, files, jobs))
 
-    return carry_out
+class DiskHere:
+    """Together what comes while it is busy, and nothing after a failure: as the process for it."""
+
+    def __init__(self, files, run_blocking) -> None:
+        self._files = files
+        self._run_blocking = run_blocking
+        self._queue = []
+        self._is_busy = False
+        self._has_failed = False
+
+    async def carry_out(self, job):
+        mine = _Queued(job)
+        self._queue.append(mine)
+        if self._is_busy:
+            with trio.CancelScope(shield=True):
+                await mine.called.wait()
+        if not mine.is_done:
+            await self._carry_out_queue()
+        if isinstance(mine.result, StoreError):
+            raise mine.result
+        return mine.result
+
+    async def _carry_out_queue(self):
+        """All of it; then the first of those who came meanwhile does the same."""
+        self._is_busy = True
+        batch, self._queue = self._queue, []
+        results = [StoreError("the disk has gone") for _ in batch]
+        try:
+            if not self._has_failed:
+                jobs = [queued.job for queued in batch]
+                results = await self._run_blocking(partial(apply, self._files, jobs))
+        except BaseException:
+            self._has_failed = True
+            raise
+        finally:
+            for queued, result in zip(batch, results, strict=True):
+                queued.finish(result)
+            self._is_busy = bool(self._queue)
+            if self._queue:
+                self._queue[0].called.set()
+
+
+class _Queued:
+    def __init__(self, job) -> None:
+        self.job = job
+        self.is_done = False
+        self.result = None
+        self.called = trio.Event()
+
+    def finish(self, result):
+        self.is_done, self.result = True, result
+        self.called.set()
 
 
 def counting_random() -> Callable[[int], bytes]:

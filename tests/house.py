@@ -22,7 +22,7 @@ from cubbyd.logical.router import Router
 from cubbyd.messages import Response, WrapInfo
 from cubbyd.reaper import build_index
 from cubbyd.secret import Secret
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.locksmith import Locksmith
 from cubbyd.store.store import Store
 
@@ -51,13 +51,13 @@ class House:
         rules: Rules = RULES,
         clock: Callable[[], float] = trio_clock,
         random: Callable[[int], bytes] | None = None,
-        commit: GroupCommit | None = None,
+        commit: Commit | None = None,
         locksmith: Locksmith | None = None,
     ) -> None:
         self.files = files
         self.keys = keys
         self.locksmith = locksmith
-        self.commit = commit or GroupCommit(disk_of(files))
+        self.commit = commit or Commit(disk_of(files))
         self.store = Store(files, keys, commit=self.commit, random=random or counting_random())
         numbers = count(1)
         self.router = Router(

@@ -18,7 +18,7 @@ from cubbyd.core.token import is_accessor
 from cubbyd.crypto.opener import KeySource
 from cubbyd.store import files, keyring
 from cubbyd.store.batch import FileChange
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.files import DiskFiles
 from cubbyd.store.key_places import KeyPlaces
 from cubbyd.store.policy_record import is_file_name
@@ -157,12 +157,12 @@ class ForgetsTheWay(DiskFiles):
             super().__init__(directory, calls)
 
 
-class AnswersBeforeCommit(GroupCommit):
+class AnswersBeforeCommit(Commit):
     async def _durable(self, job):
         trio.lowlevel.spawn_system_task(super()._durable, job)
 
 
-class KeysBeforeTheirRing(GroupCommit):
+class KeysBeforeTheirRing(Commit):
     """Seals under a new key while the keyring that has it is still on its way to the disk."""
 
     async def carry_out(self, phases, on_durable):

@@ -11,7 +11,7 @@ from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.opener import Opener
 from cubbyd.reaper import build_index
 from cubbyd.secret import Secret
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.store import Store
 
 KEYS = RootKeys(
@@ -26,7 +26,7 @@ class StoreHouse:
 
     def __init__(self, files=None, *, run_blocking=on_the_loop, random=None) -> None:
         self.files = MemoryFiles() if files is None else files
-        self.group = GroupCommit(disk_of(self.files, run_blocking))
+        self.group = Commit(disk_of(self.files, run_blocking))
         random = random or counting_random()
         self.store = Store(self.files, KEYS, commit=self.group, random=random)
 

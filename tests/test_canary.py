@@ -29,7 +29,7 @@ from cubbyd.secret import Secret
 from cubbyd.server import session
 from cubbyd.server.http.connection import HttpConnection
 from cubbyd.server.limits import Limits
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 RULES = Rules(max_cubbyhole_bytes=4000, max_tokens_per_uid=500)
 
@@ -203,7 +203,7 @@ async def test_a_disk_that_will_not_leaves_no_secret_behind(house, trail, check,
         files = MemoryFiles()
         files.files = dict(house.files.files)
         faulty = FaultyFiles(files, fails_at=fails_at, errno=errno)
-        commit = GroupCommit(disk_of(faulty))
+        commit = Commit(disk_of(faulty))
         try:
             async with open_house(
                 faulty, keys=KEYS, rules=RULES, random=trail.random, commit=commit
@@ -220,7 +220,7 @@ async def test_the_reaper_leaves_no_secret_behind(house, trail, check, caplog, a
     """Also when the disk will not let it destroy what is due."""
     wrapping_token = await trail.wrap(house)
     faulty = FaultyFiles(house.files, fails_at=1, errno=EIO, for_good=True)
-    commit = GroupCommit(disk_of(faulty))
+    commit = Commit(disk_of(faulty))
     async with open_house(faulty, keys=KEYS, random=trail.random, commit=commit) as restarted:
         with trio.move_on_after(90):
             await reap(restarted.store, trio_clock)

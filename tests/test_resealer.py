@@ -32,7 +32,7 @@ from cubbyd.core.outcome import Put
 from cubbyd.errors import IntegrityError, StorageFullError, StoreError
 from cubbyd.reaper import reap
 from cubbyd.resealer import LOOK_AGAIN_AFTER, RETRY_AFTER, keep_terms, reseal_all
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 
 class SlowDisk:
@@ -57,7 +57,7 @@ class SlowDisk:
 @asynccontextmanager
 async def slow_house():
     files, disk = MemoryFiles(), SlowDisk()
-    house = House(files, commit=GroupCommit(disk_of(files, disk.run)))
+    house = House(files, commit=Commit(disk_of(files, disk.run)))
     async with house.running():
         yield house, disk
 
@@ -102,7 +102,7 @@ async def test_it_would_be_lost_without_waiting(monkeypatch):
     async def no_wait(_self):
         pass
 
-    monkeypatch.setattr(GroupCommit, "settle", no_wait)
+    monkeypatch.setattr(Commit, "settle", no_wait)
     with pytest.raises(AssertionError):
         await test_what_was_sealed_before_the_new_key_is_waited_for()
 
@@ -166,7 +166,7 @@ async def test_a_crowd_of_requests_while_keys_come_and_go(autojump_clock):
         return sync_fn()
 
     files = MemoryFiles()
-    house = House(files, commit=GroupCommit(disk_of(files, with_pauses)))
+    house = House(files, commit=Commit(disk_of(files, with_pauses)))
     async with house.running(), trio.open_nursery() as keeping:
         keeping.start_soon(keep_terms, house.store.terms)
         keeping.start_soon(reap, house.store, lambda: EPOCH + trio.current_time())

@@ -1,4 +1,4 @@
-"""Many changes, one directory sync: what group commit does to the disk, without its loop."""
+"""Group commit: many changes, and one directory sync for all of them."""
 
 import errno
 from collections.abc import Callable, Mapping, Sequence

@@ -1,11 +1,9 @@
-"""Group commit: what comes while the disk is busy is carried out together, next.
-
-There is no task of its own. Whoever finds the disk idle carries out its own change at once; those
-who come meanwhile queue up, and the first of them carries out all that queued. So a single client
-waits for the disk and for nobody else.
+"""Changes on their way to the disk: in flight until they are durable, phase after phase.
 
 Whoever reads a record that has a change in flight would see what a crash can still take back; so
 names in flight are known here, and readers wait for them to settle.
+
+What comes while the disk is busy is carried out together, next; the disk sees to that.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,47 +33,16 @@ class InFlightError(Exception):
 class Disk(Protocol):
     """What carries changes out: another process, or in a test the loop itself."""
 
-    def __call__(self, jobs: Sequence[Job], /) -> Awaitable[Sequence[RefusedError | None]]:
-        """As ``batch.apply``, to its end also when the caller is cancelled."""
+    def __call__(self, job: Job, /) -> Awaitable[RefusedError | None]:
+        """Make a job durable, to its end also when the caller is cancelled; what refused it."""
         ...
 
 
-class _Queued:
-    """A job that waits for the disk, and whoever waits for the job."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.is_done = False
-        self._error: RefusedError | StoreError | None = None
-        self._task = trio.lowlevel.current_task()
-
-    async def turn(self) -> None:
-        """Return when it is done, or is the first of those that wait for an idle disk."""
-        # Cancellation drops the answer, never half a change.
-        await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
-
-    def call(self) -> None:
-        """End the waiting."""
-        trio.lowlevel.reschedule(self._task)
-
-    def finish(self, error: RefusedError | StoreError | None) -> None:
-        """It was carried out, or this is why not."""
-        self._error = error
-        self.is_done = True
-
-    def check(self) -> None:
-        """Raise what refused it."""
-        if self._error is not None:
-            raise self._error
-
-
-class GroupCommit:
-    """The queue of changes, and the names that are in flight."""
+class Commit:
+    """The names that are in flight, and the way to the disk."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        self._queue: list[_Queued] = []
-        self._is_busy = False
         self._has_failed = False
         self._in_flight: dict[str, trio.Event] = {}
 
@@ -128,36 +95,20 @@ class GroupCommit:
             settled.set()
 
     async def _durable(self, job: Job) -> None:
-        mine = _Queued(job)
-        self._queue.append(mine)
-        if self._is_busy:
-            await mine.turn()
-        if not mine.is_done:
-            await self._carry_out_queue(mine)
-        mine.check()
-
-    async def _carry_out_queue(self, mine: _Queued) -> None:
-        """All that has queued up, with ``mine`` among it; who came meanwhile is called to do so."""
-        self._is_busy = True
-        batch, self._queue = self._queue, []
-        results: Sequence[RefusedError | StoreError | None] = [_lost()] * len(batch)
+        if self._has_failed:
+            raise _lost()
         try:
-            if not self._has_failed:
-                results = await self._disk([queued.job for queued in batch])
+            refused = await self._disk(job)
         except BaseException as error:
             self._has_failed = True
             if isinstance(error, StoreError) or not isinstance(error, Exception):
                 raise
             # Of a bug in there the disk tells as little.
             raise StoreError(f"changes could not be carried out: {type(error).__name__}") from error
-        finally:
-            for queued, result in zip(batch, results, strict=True):
-                queued.finish(result)
-                if queued is not mine:
-                    queued.call()
-            self._is_busy = bool(self._queue)
-            if self._queue:
-                self._queue[0].call()
+        if self._has_failed:
+            raise _lost()  # somebody else's change has, meanwhile
+        if refused is not None:
+            raise refused
 
 
 def _lost() -> StoreError:

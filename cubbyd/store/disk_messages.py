@@ -1,66 +1,66 @@
 """What the daemon and its process for the disk say to each other.
 
-Both are this program, and of one make: so they speak ``marshal``. A batch is one message or
-several; each is its size, and then whether more follow, and some of the jobs. The answer is a list
-with what refused each job; or a text, where nobody knows what is on the disk.
+Both are this program, and of one make: so they speak ``marshal``. The daemon sends a message for
+each job. An answer is to the next so many jobs, in the order in which they were sent: a list with
+what refused each of them; or a text, the last one, where nobody knows what is on the disk.
 """
 
 import marshal
-import socket
-from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
 
 from cubbyd.store.batch import FileChange, Job
 
+SentJob: TypeAlias = list[tuple[str, bytes | None]]
+"""The name of each change, and its data."""
 Told: TypeAlias = tuple[str, int, tuple[str, ...]] | None
 """Of a job: the code, status and messages of what refused it."""
 Answer: TypeAlias = list[Told] | str
-"""To a batch; see above."""
+"""See above."""
 
 SIZE_BYTES: Final = 8
 """Of what a message begins with: how many bytes follow."""
-SENT_BYTES: Final = 64 * 1024
-"""About so many are sent at once: less than a socket takes."""
 
 
-def messages(jobs: Sequence[Job]) -> Iterator[bytes]:
-    """Small jobs together, large ones one by one: each is copied here."""
-    together: list[list[tuple[object, ...]]] = []
-    size = 0
-    for job in jobs:
-        if size >= SENT_BYTES:
-            yield _message(together, is_more=True)
-            together, size = [], 0
-        together.append([tuple(change) for change in job])
-        size += sum(len(change.name) + len(change.data or b"") for change in job)
-    yield _message(together, is_more=False)
+def job_message(job: Job) -> bytes:
+    """For the process."""
+    sent: SentJob = [(change.name, change.data) for change in job]
+    return _message(sent)
 
 
-def _message(jobs: list[list[tuple[object, ...]]], *, is_more: bool) -> bytes:
-    message = marshal.dumps((is_more, jobs))
+def answer_message(answer: Answer) -> bytes:
+    """For the daemon."""
+    return _message(answer)
+
+
+def _message(content: SentJob | Answer) -> bytes:
+    message = marshal.dumps(content)
     return len(message).to_bytes(SIZE_BYTES) + message
 
 
-def received(channel: socket.socket) -> list[Job]:
-    """The next batch.
+class Inbox:
+    """The messages in what was received."""
 
-    Raises:
-        EOFError: The daemon has ended.
-    """
-    jobs: list[Job] = []
-    is_more = True
-    while is_more:
-        size = int.from_bytes(_exactly(channel, SIZE_BYTES))
-        is_more, some = marshal.loads(_exactly(channel, size))  # noqa: S302 - from our own
-        jobs += [[FileChange(*change) for change in job] for job in some]
-    return jobs
+    def __init__(self) -> None:
+        self._received = bytearray()
 
+    def jobs(self, data: bytes) -> list[Job]:
+        """Those that are whole now."""
+        jobs: Iterator[SentJob] = self._messages(data)
+        return [[FileChange(*change) for change in job] for job in jobs]
 
-def _exactly(channel: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:  # who is stopped and goes on may be given less
-        part = channel.recv(size - len(data), socket.MSG_WAITALL)
-        if not part:
-            raise EOFError
-        data += part
-    return data
+    def answers(self, data: bytes) -> list[Answer]:
+        """Those that are whole now."""
+        return list(self._messages(data))
+
+    def _messages(self, data: bytes) -> Iterator[Any]:
+        received = self._received
+        received += data
+        begin = 0
+        while len(received) >= (content := begin + SIZE_BYTES):
+            end = content + int.from_bytes(received[begin:content])
+            if len(received) < end:
+                break
+            yield marshal.loads(received[content:end])  # noqa: S302 - from our own
+            begin = end
+        del received[:begin]

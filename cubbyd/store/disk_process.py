@@ -1,5 +1,9 @@
 """A process of its own for the disk, beside the one that answers.
 
+Group commit is its part: each job is sent at once, also while it is at work, and what has come by
+the time when it is done is carried out together, next. So it never waits for the event loop, which
+may have many requests to answer first.
+
 A thread for it would share the interpreter's lock with the event loop: each of a change's calls to
 the disk lets go of it and asks for it again, so that the two hand the processor to and fro a dozen
 times for each change. Two processes do not, and where there are two cores both are at work.
@@ -15,11 +19,10 @@ yields between any two looks; where others take the processor then, it is left t
 ``RESTRAINT`` changes, and waited for asleep.
 """
 
-import marshal
 import os
 import select
 import socket
-from collections.abc import Sequence
+from collections import deque
 from contextlib import suppress
 from time import perf_counter
 from typing import Final
@@ -28,7 +31,7 @@ import trio
 
 from cubbyd.errors import DiskProcessError, RefusedError, StartError, StoreError, refusal
 from cubbyd.store.batch import Job
-from cubbyd.store.disk_messages import Answer, messages
+from cubbyd.store.disk_messages import Inbox, job_message
 from cubbyd.store.disk_worker import be_the_disk
 from cubbyd.store.files import DiskFiles
 
@@ -44,8 +47,42 @@ RECEIVED_BYTES: Final = 16 * 1024
 """Asked of the socket at once: an answer nearly always has a few dozen."""
 
 
+class _Sent:
+    """A job on its way, and whoever waits for what becomes of it."""
+
+    def __init__(self, task: trio.lowlevel.Task) -> None:
+        self.is_told = False
+        self._told: RefusedError | StoreError | None = None
+        self._task = task
+        self._is_asleep = False
+
+    async def sleep(self) -> None:
+        """Return when it is told, or woken."""
+        self._is_asleep = True
+        # Cancellation drops the answer, never half a change.
+        await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
+
+    def wake(self) -> bool:
+        """Tells whether it slept."""
+        was_asleep, self._is_asleep = self._is_asleep, False
+        if was_asleep:
+            trio.lowlevel.reschedule(self._task)
+        return was_asleep
+
+    def tell(self, told: RefusedError | StoreError | None) -> None:
+        """It was carried out, or this is why not."""
+        self.is_told, self._told = True, told
+        self.wake()
+
+    def result(self) -> RefusedError | None:
+        """What it was told. Raises StoreError where nobody knows what is on disk."""
+        if isinstance(self._told, StoreError):
+            raise self._told
+        return self._told
+
+
 class DiskProcess:
-    """The other process, until ``close``; one batch at a time."""
+    """The other process, until ``close``."""
 
     def __init__(self, files: DiskFiles) -> None:
         """Fork it, where there is neither a thread yet nor a secret.
@@ -72,33 +109,38 @@ class DiskProcess:
         self.pid = pid
         """The other process's number."""
         self._socket.settimeout(0)
+        self._outbox = bytearray()
+        self._inbox = Inbox()
+        self._under_way: deque[_Sent] = deque()
+        self._is_read = False
         self._answer = select.poll()
         self._answer.register(self._socket, select.POLLIN)
         self._was_quick = True
         self._restrained_for = 0
         self._last: trio.lowlevel.Task | None = None
 
-    async def carry_out(self, jobs: Sequence[Job], /) -> Sequence[RefusedError | None]:
-        """As ``batch.apply``, to its end also when the caller is cancelled.
+    async def carry_out(self, job: Job, /) -> RefusedError | None:
+        """Make a job durable, to its end also when the caller is cancelled; what refused it.
 
         Raises:
             StoreError: Nobody knows what is on disk.
             DiskProcessError: Nor then, for the process has ended.
         """
         task = trio.lowlevel.current_task()
-        is_alone, self._last = task is self._last, task
+        is_alone, self._last = task is self._last and not self._under_way, task
         began = perf_counter()
+        message, mine = job_message(job), _Sent(task)
+        self._under_way.append(mine)
         try:
-            await self._ask(jobs)
-            if not (is_alone and self._was_quick and self._wait_in_place(began + PATIENCE)):
-                await self._readable()
-            told = await self._receive()
+            await self._send(message)
+            if is_alone and self._was_quick and self._wait_in_place(began + PATIENCE):
+                self._take()
+            while not mine.is_told:
+                await (mine.sleep() if self._is_read else self._read(mine))
         except OSError as error:
-            raise _gone() from error
+            raise DiskProcessError("the process that writes to the disk has ended") from error
         self._was_quick = perf_counter() - began < PATIENCE
-        if isinstance(told, str):
-            raise StoreError(told)
-        return [each if each is None else refusal(*each) for each in told]
+        return mine.result()
 
     def close(self) -> None:
         """Wait for what is under way, and for its end."""
@@ -106,34 +148,41 @@ class DiskProcess:
         with suppress(ChildProcessError):  # where SIGCHLD is ignored, the kernel has waited for it
             os.waitpid(self.pid, 0)
 
-    async def _ask(self, jobs: Sequence[Job]) -> None:
-        for message in messages(jobs):
-            await self._send(message)
-            del message  # before there is the next, and while the disk takes its time
-
     async def _send(self, message: bytes) -> None:
-        """Nearly always at once, for the other end has taken what came before."""
-        sent = 0
-        while sent < len(message):
+        """Nearly always at once; else whoever is at it sends what comes meanwhile, too."""
+        is_another_at_it = bool(self._outbox)
+        self._outbox += message
+        while self._outbox and not is_another_at_it:
             try:
-                sent += self._socket.send(memoryview(message)[sent:])
+                del self._outbox[: self._socket.send(self._outbox)]
             except BlockingIOError:
                 with trio.CancelScope(shield=True):
                     await trio.lowlevel.wait_writable(self._socket)
 
-    async def _receive(self) -> Answer:
-        answer = b""
-        while True:
-            part = self._socket.recv(RECEIVED_BYTES)
-            if not part:
-                raise _gone()
-            answer += part
-            try:
-                told: Answer = marshal.loads(answer)  # noqa: S302 - from our own
-            except EOFError:
-                await self._readable()
-            else:
-                return told
+    async def _read(self, mine: _Sent) -> None:
+        """Take answers until this one is told; from then on, somebody else does."""
+        self._is_read = True
+        try:
+            while not mine.is_told:
+                with trio.CancelScope(shield=True):
+                    await trio.lowlevel.wait_readable(self._socket)
+                self._take()
+        finally:
+            self._is_read = False
+            any(each.wake() for each in self._under_way)
+
+    def _take(self) -> None:
+        """Tell those whose answers have come. Raises OSError when there is nobody to answer."""
+        data = self._socket.recv(RECEIVED_BYTES)
+        if not data:
+            raise ConnectionResetError
+        for answer in self._inbox.answers(data):
+            if isinstance(answer, str):
+                while self._under_way:
+                    self._under_way.popleft().tell(StoreError(answer))
+                return
+            for told in answer:
+                self._under_way.popleft().tell(None if told is None else refusal(*told))
 
     def _wait_in_place(self, deadline: float) -> bool:
         """Stand still until there is an answer, which may be told, or the deadline.
@@ -154,11 +203,3 @@ class DiskProcess:
                 self._restrained_for = RESTRAINT
         self._restrained_for -= 1
         return bool(self._answer.poll(max(0.0, deadline - now) * 1000))
-
-    async def _readable(self) -> None:
-        with trio.CancelScope(shield=True):
-            await trio.lowlevel.wait_readable(self._socket)
-
-
-def _gone() -> DiskProcessError:
-    return DiskProcessError("the process that writes to the disk has ended")

@@ -1,7 +1,6 @@
-"""What the process for the disk does: it takes batches of changes, and says how it went."""
+"""What the process for the disk does: it takes what jobs there are, and says how each went."""
 
 import logging
-import marshal
 import os
 import signal
 import socket
@@ -14,7 +13,7 @@ from typing import Final, NoReturn, TypeVar
 
 from cubbyd.errors import RefusedError, StoreError
 from cubbyd.store.batch import Each, Job, apply, one_by_one
-from cubbyd.store.disk_messages import Answer, Told, received
+from cubbyd.store.disk_messages import Answer, Inbox, Told, answer_message
 from cubbyd.store.files import DiskFiles
 
 T = TypeVar("T")
@@ -24,6 +23,10 @@ QUICK: Final = 0.001
 """Seconds: where a sync takes longer, several are under way at once."""
 SYNCS_AT_ONCE: Final = 4
 """They share the journal's commits, and more share no more."""
+
+RECEIVED_BYTES: Final = 64 * 1024
+"""Asked of the channel at once. Of common changes some fifty, which then go together; a larger one
+comes in pieces."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +56,28 @@ def _close_all_but(kept: set[int]) -> None:
             os.closerange(low + 1, high)
 
 
-def _carry_out_all(channel: socket.socket, files: DiskFiles) -> NoReturn:
+def _carry_out_all(channel: socket.socket, files: DiskFiles) -> None:
+    """Until nobody knows what is on disk. Raises EOFError or ConnectionError at the end."""
+    inbox = Inbox()
     with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:
         # Now: later there may be none to be had, and what is queued for them would be done twice.
         each = in_turn_or_at_once(threads) if have_begun(threads) else one_by_one
-        while True:
-            # A batch may be large, and is not to stay in memory until the next.
-            channel.sendall(marshal.dumps(_carried_out(received(channel), files, each)))
+        answer: Answer = []
+        while not isinstance(answer, str):
+            # Jobs may be large, and are not to stay in memory until the next.
+            answer = _carried_out(_next_jobs(channel, inbox), files, each)
+            channel.sendall(answer_message(answer))
+
+
+def _next_jobs(channel: socket.socket, inbox: Inbox) -> list[Job]:
+    """What has come by now, and at least one. Raises EOFError when the daemon has ended."""
+    jobs: list[Job] = []
+    while not jobs:
+        data = channel.recv(RECEIVED_BYTES)
+        if not data:
+            raise EOFError
+        jobs = inbox.jobs(data)
+    return jobs
 
 
 def have_begun(threads: Executor) -> bool:

@@ -24,7 +24,7 @@ from cubbyd.secret import Secret
 from cubbyd.store import policy_record, record
 from cubbyd.store.batch import FileChange, Job, refused
 from cubbyd.store.cache import RecordCache
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.files import Files, quarantines, sweep
 from cubbyd.store.index import Index
 from cubbyd.store.policies import LOCK as POLICIES
@@ -42,9 +42,7 @@ _log = logging.getLogger(__name__)
 class Store:
     """A directory of sealed files, one a token."""
 
-    def __init__(
-        self, files: Files, keys: RootKeys, *, commit: GroupCommit, random: Random
-    ) -> None:
+    def __init__(self, files: Files, keys: RootKeys, *, commit: Commit, random: Random) -> None:
         self._files = files
         self._commit = commit
         self._random = random

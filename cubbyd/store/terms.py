@@ -30,7 +30,7 @@ from cubbyd.errors import RefusedError
 from cubbyd.secret import Secret
 from cubbyd.store import keyring, policy_record, record
 from cubbyd.store.batch import FileChange, refused
-from cubbyd.store.commit import GroupCommit, InFlightError
+from cubbyd.store.commit import Commit, InFlightError
 from cubbyd.store.files import Files, quarantines
 from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.sealed_file import Random, Section, reseal, term_of
@@ -44,7 +44,7 @@ class Terms:
         files: Files,
         keys: RootKeys,
         *,
-        commit: GroupCommit,
+        commit: Commit,
         random: Random,
         on_moved: Callable[[str, int], None],
     ) -> None:

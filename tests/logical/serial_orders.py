@@ -40,7 +40,7 @@ from cubbyd.reaper import keep_index, reap
 from cubbyd.resealer import keep_terms
 from cubbyd.secret import Secret
 from cubbyd.store import keyring, record
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 NEVER = 10**9
 MOST_STEPS = 5000
@@ -127,7 +127,7 @@ class CalledOff(trio.abc.Instrument):
 class Round:
     """Requests at once over one beginning."""
 
-    def __init__(self, beginning: Beginning, seed: str, commit: type[GroupCommit]) -> None:
+    def __init__(self, beginning: Beginning, seed: str, commit: type[Commit]) -> None:
         self._beginning = beginning
         self._random = random.Random(seed)  # noqa: S311 - a known order
         self._moments = count()

@@ -10,7 +10,7 @@ import trio
 from fakes import MemoryFiles, disk_of, shielded
 from house import open_house
 
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 TURNS = 14
 """More than any of these requests takes."""
@@ -46,7 +46,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.files = MemoryFiles()
-        self.commit = GroupCommit(disk_of(self.files, dawdle))
+        self.commit = Commit(disk_of(self.files, dawdle))
 
     async def set_up(self, house):
         self.house = house

@@ -13,7 +13,7 @@ from house import open_house
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.errors import RefusedError
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 ACL = "sys/policies/acl"
 DENIED = "1 error occurred:\n\t* permission denied\n\n"
@@ -317,7 +317,7 @@ async def test_no_request_is_decided_while_a_change_is_on_its_way(change):
         await gate.wait()
         return sync_fn()
 
-    commit = GroupCommit(disk_of(files, when_open))
+    commit = Commit(disk_of(files, when_open))
     outcomes = []
     async with open_house(files, commit=commit) as house, trio.open_nursery() as nursery:
         token = await holder(house, cubbyhole__x=["read"])

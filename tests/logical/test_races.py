@@ -12,7 +12,7 @@ from house import open_house
 from cubbyd.errors import RefusedError
 from cubbyd.logical.context import Rules
 from cubbyd.messages import Response
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 TASKS = 64
 ROUNDS = 10
@@ -30,7 +30,7 @@ async def dawdle(sync_fn):
 async def slow_house():
     """A daemon without a socket, whose changes stay in flight for a while."""
     files = MemoryFiles()
-    async with open_house(files, commit=GroupCommit(disk_of(files, dawdle))) as house:
+    async with open_house(files, commit=Commit(disk_of(files, dawdle))) as house:
         yield house
 
 
@@ -158,7 +158,7 @@ async def test_one_token_that_wraps_for_many_is_no_bottleneck(slow_house):
 
 async def test_many_at_once_do_not_exceed_a_quota():
     files = MemoryFiles()
-    commit = GroupCommit(disk_of(files, dawdle))
+    commit = Commit(disk_of(files, dawdle))
     async with open_house(files, commit=commit, rules=Rules(max_tokens_per_uid=5)) as house:
         request = partial(house.outcome, "write", "auth/peer/login")
         answers, refusals = await all_at_once([request] * TASKS)

@@ -8,7 +8,7 @@ from house import open_house, trio_clock
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.reaper import reap
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 ORPHAN = "auth/token/revoke-orphan"
 
@@ -29,7 +29,7 @@ async def child_made_beside_the_revocation_of_its_parent():
         await gate.wait()
         return sync_fn()
 
-    commit = GroupCommit(disk_of(files, when_open))
+    commit = Commit(disk_of(files, when_open))
     children = []
     async with open_house(files, commit=commit) as house, trio.open_nursery() as nursery:
         parent = await house.token("root")

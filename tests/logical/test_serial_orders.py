@@ -17,7 +17,7 @@ from serial_requests import TTL, Request, of_the_cast
 
 from cubbyd.errors import IntegrityError
 from cubbyd.messages import Response
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 ABOUT_ONE = 4
 AT_ONCE = 6
@@ -48,7 +48,7 @@ def beginning():
     return Beginning()
 
 
-class Deaf(GroupCommit):
+class Deaf(Commit):
     """Does not hear that a record has a change in flight."""
 
     def check_settled(self, name):
@@ -60,7 +60,7 @@ class Deaf(GroupCommit):
             on_durable(number)
 
 
-class Impatient(GroupCommit):
+class Impatient(Commit):
     """Leaves a change half made when whoever wanted it has gone."""
 
     async def carry_out(self, phases, on_durable):
@@ -92,7 +92,7 @@ def some_called_off(drawn: random.Random, numbers: Iterable[int]) -> dict[int, i
     return {number: drawn.randrange(8) for number in numbers if drawn.random() < 0.2}
 
 
-def disorders(beginning, seed, commit=GroupCommit) -> list[Asked]:
+def disorders(beginning, seed, commit=Commit) -> list[Asked]:
     """Requests drawn by this seed that end as no order of them does; none, if all is well.
 
     They are asked once and again: the first of them is called off at its first checkpoint, at its
@@ -122,7 +122,7 @@ def test_one_of_each_kind_at_once_are_as_in_some_order(beginning, crowds):
     for seed in crowds:
         drawn = random.Random(f"crowd {seed}")  # noqa: S311 - a known order
         drawn.shuffle(requests)
-        round_ = Round(beginning, f"crowd {seed}", GroupCommit)
+        round_ = Round(beginning, f"crowd {seed}", Commit)
 
         round_.run(requests, some_called_off(drawn, range(len(requests))))
 
@@ -164,7 +164,7 @@ def test_whom_anybody_met_dead_is_dead_for_those_who_come_later(beginning, name)
     deaths = 0
     for seed in range(20):
         drawn = random.Random(seed)  # noqa: S311 - a known order
-        round_ = Wavering(beginning, f"{name} {seed}", GroupCommit)
+        round_ = Wavering(beginning, f"{name} {seed}", Commit)
 
         round_.run(drawn.choices(requests, k=12), {})
 

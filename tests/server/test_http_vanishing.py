@@ -15,7 +15,7 @@ from http_talk import GET, get, read_answers, sized
 from trio.testing import memory_stream_pair
 
 from cubbyd.errors import WrappingTokenInvalidError
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_a_client_that_vanishes_while_it_is_committed_takes_nobody_along(a
         return sync_fn()
 
     files, is_armed = MemoryFiles(), False
-    async with open_house(files, commit=GroupCommit(disk_of(files, vanish_first))) as house:
+    async with open_house(files, commit=Commit(disk_of(files, vanish_first))) as house:
         mine, other = await house.wrapped({"mine": 1}), await house.wrapped({"other": 1})
         is_armed = True
         await client.send_all(an_unwrap(mine) + GET)

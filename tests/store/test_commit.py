@@ -1,6 +1,5 @@
-"""Group commit: one task, few syncs, and nobody told before the disk is sure.
+"""Changes in flight: nobody is told of one before the disk is sure.
 
-- What queues up while the disk is busy goes together, with one sync.
 - A caller that is cancelled loses its answer, and its change is carried out all the same.
 - A name in flight is waited for; phases are durable in their order.
 - When nobody knows what is on disk, nobody is left waiting.
@@ -17,20 +16,18 @@ from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.errors import StorageFullError, StoreError
 from cubbyd.store.batch import FileChange
-from cubbyd.store.commit import GroupCommit, InFlightError
+from cubbyd.store.commit import Commit, InFlightError
 
 
 class SlowDisk:
     """Runs blocking calls when it is told to, one batch at a time."""
 
     def __init__(self) -> None:
-        self.batches = 0
         self._go = trio.Event()
 
     async def run(self, sync_fn):
         await self._go.wait()
         self._go = trio.Event()
-        self.batches += 1
         return sync_fn()
 
     async def turn(self):
@@ -56,39 +53,15 @@ def disk():
 
 @pytest.fixture
 async def commit(files, disk):
-    return GroupCommit(disk_of(files, shielded(disk.run)))
+    return Commit(disk_of(files, shielded(disk.run)))
 
 
 async def test_a_change_is_durable_when_the_call_returns(files):
-    commit = GroupCommit(disk_of(files))
+    commit = Commit(disk_of(files))
 
     await commit.carry_out([[FileChange("a", b"1")]], nothing)
 
     assert (files.files, files.syncs) == ({"a": b"1"}, 1)
-
-
-async def test_what_queues_up_while_the_disk_is_busy_goes_together(files, disk, commit, nursery):
-    nursery.start_soon(commit.carry_out, [[FileChange("first", b"1")]], nothing)
-    await wait_all_tasks_blocked()
-    for number in range(10):
-        nursery.start_soon(commit.carry_out, [[FileChange(f"later-{number}", b"2")]], nothing)
-
-    await disk.turn()
-    assert (len(files.files), files.syncs) == (1, 1)
-    await disk.turn()
-
-    assert (len(files.files), files.syncs, disk.batches) == (11, 2, 2)
-
-
-async def test_changes_are_made_in_the_order_in_which_they_came(files, disk, commit, nursery):
-    for number in (3, 1, 2):
-        nursery.start_soon(commit.carry_out, [[FileChange(f"{number}", b"")]], nothing)
-        await wait_all_tasks_blocked()
-
-    await disk.turn()
-    await disk.turn()
-
-    assert files.names() == ["3", "1", "2"]
 
 
 async def test_of_one_name_there_is_one_change_at_a_time(files, disk, commit, nursery):
@@ -205,7 +178,7 @@ async def disk_turns(disk, number):
 
 async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
     files = FaultyFiles(MemoryFiles(), fails_at=5, errno=ENOSPC)
-    commit = GroupCommit(disk_of(files, shielded(disk.run)))
+    commit = Commit(disk_of(files, shielded(disk.run)))
     durable = []
 
     async def refused():
@@ -229,7 +202,7 @@ async def test_a_refused_phase_ends_the_request_and_nobody_elses(disk, nursery):
 
 async def test_a_refusal_is_over_when_the_disk_takes_changes_again():
     files = FaultyFiles(MemoryFiles(), fails_at=1, errno=ENOSPC)
-    commit = GroupCommit(disk_of(files))
+    commit = Commit(disk_of(files))
 
     with pytest.raises(StorageFullError):
         await commit.carry_out([[FileChange("a", b"1")]], nothing)
@@ -240,7 +213,7 @@ async def test_a_refusal_is_over_when_the_disk_takes_changes_again():
 
 async def test_a_failed_directory_sync_wakes_everybody_with_an_error(disk):
     """Those in the batch, and those who queued up behind it."""
-    commit = GroupCommit(disk_of(FaultyFiles(MemoryFiles(), fails_at=11), shielded(disk.run)))
+    commit = Commit(disk_of(FaultyFiles(MemoryFiles(), fails_at=11), shielded(disk.run)))
     stopped = []
 
     async def change(name):
@@ -268,7 +241,7 @@ async def test_nor_after_the_disk_was_left_in_the_middle():
     async def interrupted(_sync_fn):
         raise KeyboardInterrupt
 
-    commit = GroupCommit(disk_of(files, interrupted))
+    commit = Commit(disk_of(files, interrupted))
     with pytest.raises(KeyboardInterrupt):
         await commit.carry_out([[FileChange("a", b"1")]], nothing)
     with pytest.raises(StoreError, match="no longer carried out"):
@@ -285,7 +258,7 @@ async def test_after_a_bug_nothing_is_believed_any_more(bug):
         await goes.wait()
         raise bug
 
-    commit = GroupCommit(disk_of(files, broken))
+    commit = Commit(disk_of(files, broken))
 
     async def change(name, words):
         with pytest.raises(StoreError, match=words):
@@ -295,8 +268,8 @@ async def test_after_a_bug_nothing_is_believed_any_more(bug):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(change, "a", f"could not be carried out: {bug.__name__}")
             await wait_all_tasks_blocked()
-            nursery.start_soon(change, "b", "no longer carried out")
-            nursery.start_soon(change, "c", "no longer carried out")
+            nursery.start_soon(change, "b", "the disk has gone")
+            nursery.start_soon(change, "c", "the disk has gone")
             await wait_all_tasks_blocked()
             goes.set()
         await change("d", "no longer carried out")

@@ -10,7 +10,7 @@ from house import House
 
 from cubbyd.store import disk_process
 from cubbyd.store.batch import FileChange
-from cubbyd.store.commit import GroupCommit
+from cubbyd.store.commit import Commit
 from cubbyd.store.disk_process import OTHERS_TURN, PATIENCE, RESTRAINT
 
 # From 3.12 on Python warns of a fork where there are threads, as trio's and pytest's here.
@@ -40,7 +40,7 @@ async def test_who_changes_things_alone_is_waited_for_in_place(directory, monkey
     with forked(directory) as (_, disk):
         watched = Watched(disk, monkeypatch)
         for number in range(3):
-            await disk.carry_out([[FileChange("a", b"%d" % number)]])
+            await disk.carry_out([FileChange("a", b"%d" % number)])
 
     assert watched.seen == [True, True]
 
@@ -104,7 +104,7 @@ async def test_where_others_want_the_processor_it_is_left_to_them_for_a_while(
 async def test_of_several_nobody_is(directory, monkeypatch):
     with forked(directory) as (_, disk):
         watched = Watched(disk, monkeypatch)
-        commit = GroupCommit(disk.carry_out)
+        commit = Commit(disk.carry_out)
 
         async def change(name):
             for _ in range(3):
@@ -124,7 +124,7 @@ async def test_after_a_slow_change_nobody_is_before_it_is_quick_again(directory,
 
         async def is_waited_for():
             before = len(watched.seen)
-            await disk.carry_out([[FileChange("a", b"x")]])
+            await disk.carry_out([FileChange("a", b"x")])
             return len(watched.seen) > before
 
         assert [await is_waited_for() for _ in range(2)] == [False, True]
@@ -137,7 +137,7 @@ async def test_after_a_slow_change_nobody_is_before_it_is_quick_again(directory,
 async def test_whoever_reads_is_served_while_one_who_writes_waits_for_a_slow_sync(directory):
     """The first sync that is slow comes when all before were quick."""
     with forked(directory) as (files, disk):
-        house = House(files, commit=GroupCommit(disk.carry_out))
+        house = House(files, commit=Commit(disk.carry_out))
         async with house.running():
             mine, yours = await house.token(), await house.token()
             await house.guest.ask("write", "cubbyhole/x", {"is": "yours"}, token=yours)

@@ -15,16 +15,15 @@ from pathlib import Path
 
 import pytest
 import trio
-from fakes_disk import FaultyFiles
-from forked import forked
+from forked import Faulty, forked, together
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.errors import DiskProcessError, IntegrityError, StartError, StorageFullError, StoreError
 from cubbyd.store import files as files_module
 from cubbyd.store.batch import FileChange
-from cubbyd.store.commit import GroupCommit
-from cubbyd.store.disk_messages import SENT_BYTES
+from cubbyd.store.disk_messages import job_message
 from cubbyd.store.disk_process import DiskProcess
+from cubbyd.store.disk_worker import RECEIVED_BYTES
 from cubbyd.store.files import DiskFiles
 
 # From 3.12 on Python warns of a fork where there are threads, as trio's and pytest's here.
@@ -36,37 +35,22 @@ def directory(tmp_path):
     return tmp_path / "store"
 
 
-class Faulty(FaultyFiles):
-    """A directory that fails at the n-th change, on disk."""
-
-    @property
-    def descriptors(self):
-        return self.inner.descriptors
-
-
 async def test_changes_are_carried_out_in_their_order(directory):
     with forked(directory) as (files, disk):
-        assert await disk.carry_out(
-            [[FileChange("a", b"1"), FileChange("b", b"2")], [FileChange("b", None)]]
-        ) == [
-            None,
-            None,
-        ]
-        assert await disk.carry_out([[FileChange("a", b"3")]]) == [None]
+        assert await disk.carry_out([FileChange("a", b"1"), FileChange("b", b"2")]) is None
+        assert await disk.carry_out([FileChange("b", None), FileChange("a", b"3")]) is None
 
         assert (files.read("a"), files.read("b")) == (b"3", None)
 
 
-@pytest.mark.parametrize("size", [0, SENT_BYTES, 5 * 1024 * 1024])
+@pytest.mark.parametrize("size", [0, RECEIVED_BYTES, 5 * 1024 * 1024])
 async def test_what_is_longer_than_a_sockets_buffer_gets_there(directory, size):
     data = os.urandom(size)
     with forked(directory) as (files, disk):
-        await disk.carry_out(
-            [[FileChange("a", data)], *([FileChange(f"{n}", b"n")] for n in range(300))]
-        )
+        await disk.carry_out([FileChange("a", data)])
+        await disk.carry_out([FileChange("b", data), FileChange("c", b"1")])
 
-        assert files.read("a") == data
-        assert len(files.names()) == 302  # and the lock
+        assert [files.read(name) for name in "abc"] == [data, data, b"1"]
 
 
 async def test_a_refusal_is_told_as_on_the_loop(directory):
@@ -74,7 +58,7 @@ async def test_a_refusal_is_told_as_on_the_loop(directory):
         return Faulty(files, fails_at=2, errno=EDQUOT)
 
     with forked(directory, wrong=full_at_second) as (files, disk):
-        results = await disk.carry_out([[FileChange(name, b"x")] for name in "abc"])
+        results = await together(disk, [[FileChange(name, b"x")] for name in "abc"])
 
         assert [type(each) for each in results] == [type(None), StorageFullError, type(None)]
         assert results[1].messages == StorageFullError().messages
@@ -83,7 +67,7 @@ async def test_a_refusal_is_told_as_on_the_loop(directory):
 
 async def test_a_disk_that_will_not_sync_a_file_is_told_as_on_the_loop(directory):
     with forked(directory, wrong=lambda files: Faulty(files, fails_at=2, errno=EIO)) as (_, disk):
-        [refused] = await disk.carry_out([[FileChange("a", b"x")]])
+        refused = await disk.carry_out([FileChange("a", b"x")])
 
         assert isinstance(refused, IntegrityError)
         assert "the store cannot be read or written" in str(refused)
@@ -94,7 +78,7 @@ async def test_of_a_directory_that_is_not_synced_nobody_knows_anything(directory
         forked(directory, wrong=lambda files: Faulty(files, fails_at=4)) as (_, disk),
         pytest.raises(StoreError, match="directory cannot be synced"),
     ):
-        await disk.carry_out([[FileChange("a", b"x")]])
+        await disk.carry_out([FileChange("a", b"x")])
 
 
 async def test_nor_after_a_bug(directory):
@@ -106,7 +90,7 @@ async def test_nor_after_a_bug(directory):
         forked(directory, wrong=Broken) as (_, disk),
         pytest.raises(StoreError, match="a bug in carrying changes out: ZeroDivisionError"),
     ):
-        await disk.carry_out([[FileChange("a", b"x")]])
+        await disk.carry_out([FileChange("a", b"x")])
 
 
 async def test_nor_when_it_ends_of_itself(directory, capfd):
@@ -121,7 +105,7 @@ async def test_nor_when_it_ends_of_itself(directory, capfd):
         forked(directory, wrong=Starved) as (_, disk),
         pytest.raises(DiskProcessError, match="has ended"),
     ):
-        await disk.carry_out([[FileChange("a", b"x")]])
+        await disk.carry_out([FileChange("a", b"x")])
 
     said = capfd.readouterr().err
     assert said == "the process that writes to the disk ends: SystemExit\n"
@@ -141,12 +125,12 @@ def logging_to_standard_error():
 
 async def test_nor_when_it_is_gone(directory):
     with forked(directory) as (_, disk):
-        await disk.carry_out([[FileChange("a", b"1")]])
+        await disk.carry_out([FileChange("a", b"1")])
         os.kill(disk.pid, signal.SIGKILL)
 
         for _ in range(2):
             with pytest.raises(DiskProcessError, match="has ended"):
-                await disk.carry_out([[FileChange("a", b"2")]])
+                await disk.carry_out([FileChange("a", b"2")])
 
 
 async def test_nor_when_it_goes_in_the_midst(directory, nursery):
@@ -155,7 +139,7 @@ async def test_nor_when_it_goes_in_the_midst(directory, nursery):
         nursery.start_soon(kill_when_blocked, disk.pid)
 
         with pytest.raises(DiskProcessError, match="has ended"):
-            await disk.carry_out([[FileChange("a", b"1" * 10**6)]])
+            await disk.carry_out([FileChange("a", b"1" * 10**6)])
 
 
 async def kill_when_blocked(pid):
@@ -178,10 +162,10 @@ def test_a_system_without_a_process_to_give_is_an_error_at_the_start(directory, 
 @pytest.mark.parametrize("each", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 async def test_what_stops_the_daemon_does_not_stop_it(directory, each):
     with forked(directory) as (_, disk):
-        await disk.carry_out([[FileChange("a", b"1")]])
+        await disk.carry_out([FileChange("a", b"1")])
         os.kill(disk.pid, each)
 
-        assert await disk.carry_out([[FileChange("a", b"2")]]) == [None]
+        assert await disk.carry_out([FileChange("a", b"2")]) is None
 
 
 def test_the_store_is_locked_until_it_has_ended(directory, monkeypatch):
@@ -223,51 +207,11 @@ def opened_by(pid):
 
 async def test_it_ends_without_a_word_where_its_answer_is_not_read(directory, capfd):
     with logging_to_standard_error(), forked(directory) as (_, disk):
-        await disk._ask([[FileChange("a", b"x")]])  # noqa: SLF001 - as a daemon that is killed
+        message = job_message([FileChange("a", b"x")])
+        await disk._send(message)  # noqa: SLF001 - as a daemon that is killed
         await trio.lowlevel.wait_readable(disk._socket)  # noqa: SLF001
         disk._socket.close()  # noqa: SLF001
 
         _, status = await trio.to_thread.run_sync(os.waitpid, disk.pid, 0)
 
     assert (status, capfd.readouterr().err) == (0, "")
-
-
-# -- many at once
-
-
-async def test_a_cancelled_caller_gets_its_answer(directory):
-    with forked(directory) as (files, disk), trio.CancelScope() as scope:
-        scope.cancel()
-        assert await disk.carry_out([[FileChange("a", b"1" * 10**6)]]) == [None]
-        assert len(files.read("a")) == 10**6
-
-
-async def test_whatever_is_refused_it_is_told_of_each(directory):
-    """An answer may come in pieces."""
-    with forked(directory) as (files, disk):
-        (directory / "full").mkdir()
-        jobs = [[FileChange("full", b"")], [FileChange("a", b"x")]] * 500
-        told = await disk.carry_out(jobs)
-
-        assert [isinstance(each, IntegrityError) for each in told] == [True, False] * 500
-        assert files.read("a") == b"x"
-
-
-async def test_many_changes_are_made_with_few_syncs(directory):
-    with forked(directory) as (files, disk):
-        batches = []
-
-        def counted(jobs):
-            batches.append(len(jobs))
-            return disk.carry_out(jobs)
-
-        commit = GroupCommit(counted)
-        async with trio.open_nursery() as nursery:
-            for number in range(50):
-                job = [FileChange(f"{number}", b"%d" % number)]
-                nursery.start_soon(commit.carry_out, [job], lambda _: None)
-
-        assert {name: files.read(name) for name in map(str, range(50))} == {
-            f"{number}": b"%d" % number for number in range(50)
-        }
-    assert batches == [1, 49]

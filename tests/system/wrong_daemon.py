@@ -82,8 +82,9 @@ class OnTheLoop:
     def __init__(self, files):
         self._files = files
 
-    async def carry_out(self, jobs):
-        return apply(self._files, jobs)
+    async def carry_out(self, job):
+        [refused] = apply(self._files, [job])
+        return refused
 
     def close(self):
         """Nothing is under way."""
