@@ -1,6 +1,5 @@
 """The values that cubbyd carries and keeps: what the data of requests and answers is made of."""
 
-from base64 import urlsafe_b64encode
 from typing import TypeAlias
 
 Value: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, Value] | None"
@@ -9,6 +8,8 @@ Map: TypeAlias = dict[str, Value]
 
 def base64url(data: bytes) -> str:
     """Byte strings as JSON text: base64url without padding, as RFC 8949, section 6.1 has it."""
+    from base64 import urlsafe_b64encode  # noqa: PLC0415 - few commands need it
+
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 

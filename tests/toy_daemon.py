@@ -1,7 +1,6 @@
 """A daemon's behaviour, good enough for a command line to be tried on it."""
 
 from base64 import b64encode
-from dataclasses import replace
 from itertools import count
 
 from cubbyd.core.token_text import Prefix, token_text
@@ -57,7 +56,7 @@ AUTH = Auth(
     num_uses=0,
     metadata={"job": "backup"},
 )
-RENEWED = replace(AUTH, lease_duration=7200)
+RENEWED = AUTH._replace(lease_duration=7200)
 
 TROUBLES = {
     "trouble/busy": BusyError(),
@@ -168,7 +167,7 @@ class Toy:
     def _renew(self, request: Request) -> Response:
         auth = AUTH if request.data is None or "increment" not in request.data else RENEWED
         if request.path.endswith("accessor"):
-            auth = replace(auth, client_token=Secret(b""), accessor=request.data["accessor"])
+            auth = auth._replace(client_token=Secret(b""), accessor=request.data["accessor"])
         return Response(request_id="r", auth=auth)
 
     def _capabilities(self, request: Request) -> Response:

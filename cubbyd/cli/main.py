@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         if is_ours:
             # We are through before there is garbage worth looking for, and looking takes long.
             gc.disable()
-            sys.modules.setdefault("inspect", _Late("inspect"))  # quick tells why
+            _put_off_what_only_click_wants()
         from cubbyd.cli.commands import run  # noqa: PLC0415 - see the module's first lines
 
         return run(sys.argv[1:] if arguments is None else arguments)
@@ -37,11 +37,26 @@ def main(arguments: list[str] | None = None) -> int:
             gc.freeze()  # or Python would look at its end, disabled or not
 
 
+def _put_off_what_only_click_wants() -> None:
+    """A tenth of a command's whole time each, and no command needs them."""
+    sys.modules.setdefault("inspect", _Late("inspect"))  # quick tells why
+    if "uuid" not in sys.modules:
+        # click has it for a type's parameter, at which nothing looks.
+        sys.modules["uuid"] = uuid = _Late("uuid", UUID=object)
+        import click  # noqa: F401, PLC0415 - after that
+
+        del vars(uuid)["UUID"]
+
+
 class _Late(ModuleType):
     """Stands for a module until something in it is used.
 
     importlib's LazyLoader is not up to that: to Python 3.11, a second import is use.
     """
+
+    def __init__(self, name: str, **stand_ins: object) -> None:
+        super().__init__(name)
+        vars(self).update(stand_ins)
 
     def __getattr__(self, name: str) -> object:
         if sys.modules.get(self.__name__) is self:

@@ -29,6 +29,7 @@ LONG_TO_LOAD = {
     "socket",
     "urllib",
     "locale",
+    "platform",  # by uuid
     # Brought by inspect, which dataclasses of later Pythons need.
     *(["ast", "dis", "tokenize"] if sys.version_info < (3, 12) else []),
 }
@@ -62,6 +63,25 @@ def read_until(person, words):
     while words not in shown:
         shown += os.read(person, 4096)
     return shown
+
+
+def test_what_is_put_off_is_there_for_whoever_wants_it():
+    """As a library may that is loaded later."""
+    program = (
+        "from cubbyd.cli.main import main\n"
+        "import sys\n"
+        "sys.argv = ['cubby', '--version']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "import click, inspect, uuid\n"
+        "print(uuid.UUID(int=1), click.UUID.convert(str(uuid.UUID(int=2)), None, None))\n"
+        "print(inspect.cleandoc(' words'))\n"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    numbers = [f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2)]
+    assert ran.stdout.decode().splitlines()[-2:] == [" ".join(numbers), "words"]
 
 
 def test_a_pipe_hands_a_secret_over(place):

@@ -1,7 +1,5 @@
 """Every operation: how a client's method is called, what it asks, and what it returns."""
 
-from dataclasses import replace
-
 from cubbyd.client import Auth, Operation, Secret, WrapInfo
 from cubbyd.client.calls import WrappingLookup
 from cubbyd.messages import Response
@@ -25,7 +23,7 @@ AUTH = Auth(
     orphan=False,
     num_uses=0,
 )
-UNTOLD = replace(AUTH, client_token=Secret(b""))
+UNTOLD = AUTH._replace(client_token=Secret(b""))
 LOOKUP = {"creation_path": "a/b", "creation_time": "2026-11-22T01:17:41Z", "creation_ttl": 60}
 READ, WRITE, LIST, DELETE = Operation.READ, Operation.WRITE, Operation.LIST, Operation.DELETE
 NOTHING = Response()

@@ -4,8 +4,7 @@ All raise MalformedFrameError for an answer that does not have what was asked fo
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cubbyd.errors import MalformedFrameError
 from cubbyd.messages import Auth, Response, WrapInfo
@@ -16,8 +15,7 @@ Capabilities: TypeAlias = dict[str, list[str]]
 """By path, what may be done there: sorted, ``["deny"]`` for nothing, ``["root"]`` for all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrappingLookup:
+class WrappingLookup(NamedTuple):
     """What anybody who holds a wrapping token may know of it without spending it."""
 
     creation_path: str

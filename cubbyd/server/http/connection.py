@@ -4,8 +4,6 @@ h11 reads each request's head, a fresh one for each. Before it does, the head is
 since h11 forgets how it was spelt.
 """
 
-from dataclasses import replace
-
 from cubbyd.errors import RefusedError, WireError
 from cubbyd.messages import Peer, Response, Role
 from cubbyd.server.http import head, reply
@@ -21,7 +19,7 @@ class HttpConnection:
 
     def __init__(self, peer: Peer, *, max_frame_bytes: int = MAX_REQUEST_BYTES) -> None:
         """Begin with a peer, for whom its token alone counts here; a body is bounded."""
-        self._peer = replace(peer, role=Role.BEARER)
+        self._peer = peer._replace(role=Role.BEARER)
         self._max_body_bytes = max_frame_bytes
         self._buffer = bytearray()
         """What has come, and was not taken for a request yet."""
