@@ -38,6 +38,7 @@ _PLAIN: Final = bytes(range(_TAG << 5)) + b"\xf4\xf5\xf6"
 _CONTAINERS = (dict, list)
 _END: Final = cbor2.undefined
 _END_BYTE: Final = cbor2.dumps(_END)
+_EMPTY_MAP: Final = _MAP << 5
 _FOLLOWS, _RESERVED = 24, 28
 """Additional information below 24 is the argument; up to 27 it says how many bytes of argument
 follow; from 28 on it is reserved, or says 'indefinite' (31)."""
@@ -70,6 +71,18 @@ def decode_own(payload: bytes) -> Value:
 def encode(value: Value) -> bytes:
     """The value as CBOR, for values that came from ``decode`` or were built by us."""
     return cbor2.dumps(value)
+
+
+def with_member(encoded: bytes, key: str, value: Value) -> bytes:
+    """An encoded map and one more member, whose key it does not have: what is there stays as it is.
+
+    Raises:
+        ValueError: It has so many that their number may not be where it is looked for.
+    """
+    head = encoded[0]
+    if not _EMPTY_MAP <= head < _EMPTY_MAP + _FOLLOWS - 1:
+        raise ValueError("no map, or one with too many members")
+    return bytes((head + 1,)) + encoded[1:] + encode(key) + encode(value)
 
 
 def encode_foreign(value: object) -> bytes:

@@ -76,6 +76,24 @@ def test_decode_inverts_encode(value):
     assert repr(codec.decode(codec.encode(value))) == repr(value)
 
 
+@given(st.dictionaries(st.text(), values, max_size=30), st.text(), values)
+def test_a_member_is_added_as_if_it_had_been_there(fields, key, value):
+    """To a map of up to 22, whose number stands in its first byte."""
+    fields.pop(key, None)
+    if len(fields) > 22:
+        with pytest.raises(ValueError, match="too many members"):
+            codec.with_member(codec.encode(fields), key, value)
+    else:
+        added = codec.with_member(codec.encode(fields), key, value)
+        assert added == codec.encode({**fields, key: value})
+
+
+@given(values.filter(lambda value: not isinstance(value, dict)))
+def test_a_member_is_added_to_a_map_alone(value):
+    with pytest.raises(ValueError, match="no map"):
+        codec.with_member(codec.encode(value), "key", 1)
+
+
 @given(values)
 def test_lengths_need_not_be_the_shortest(value):
     assert repr(codec.decode(wide(value))) == repr(value)

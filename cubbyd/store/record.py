@@ -71,12 +71,34 @@ def with_contents(entry: TokenEntry, token: Secret, contents: bytes, random: Ran
     return Record(entry=entry, file_key=file_key, sealed=sealed)
 
 
-def encode(record: Record, keys: RootKeys, random: Random) -> bytes:
-    """The record as a file, its metadata sealed under the newest term."""
-    metadata = _metadata_to_map(record.entry)
+class Encodings:
+    """Metadata as it was encoded last: who writes again and again has the same, but a file key."""
+
+    def __init__(self) -> None:
+        self._known: dict[Accessor, tuple[TokenEntry, bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, entry: TokenEntry) -> bytes:
+        """A map without a file key."""
+        known = self._known.get(entry.accessor)
+        if known is None or known[0] is not entry:
+            known = entry, codec.encode(_metadata_to_map(entry))
+            _remember(self._known, entry.accessor, known)
+        return known[1]
+
+
+def encode(
+    record: Record, keys: RootKeys, random: Random, encodings: Encodings | None = None
+) -> bytes:
+    """The record as a file, its metadata sealed under the newest term.
+
+    ``encodings`` is of the records that are written by the same.
+    """
+    plaintext = (Encodings() if encodings is None else encodings).of(record.entry)
     if record.file_key is not None:
-        metadata["file_key"] = record.file_key.reveal()
-    plaintext = codec.encode(metadata)
+        plaintext = codec.with_member(plaintext, "file_key", record.file_key.reveal())
     accessor = record.entry.accessor
     file = seal_file(plaintext, Section.METADATA, accessor, keys=keys, random=random)
     return file + record.sealed

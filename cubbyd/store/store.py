@@ -29,7 +29,7 @@ from cubbyd.store.files import Files, quarantines, sweep
 from cubbyd.store.index import Index
 from cubbyd.store.policies import LOCK as POLICIES
 from cubbyd.store.policies import Policies
-from cubbyd.store.record import Record, Shared
+from cubbyd.store.record import Encodings, Record, Shared
 from cubbyd.store.sealed_file import Random
 from cubbyd.store.terms import Terms
 
@@ -48,6 +48,7 @@ class Store:
         self._random = random
         self._cache = RecordCache()
         self._shared = Shared()
+        self._encodings = Encodings()
         self._index = Index()
         self.terms = Terms(files, keys, commit=commit, random=random, on_moved=self._note_moved)
         """The keys, and what moves files from one to another."""
@@ -172,9 +173,8 @@ class Store:
             case Put():
                 self.terms.encryptions += 1
                 written[change.accessor] = new = self._next_version(change)
-                return FileChange(
-                    change.accessor, record.encode(new, self.terms.keys, self._random)
-                )
+                file = record.encode(new, self.terms.keys, self._random, self._encodings)
+                return FileChange(change.accessor, file)
             case Remove():
                 return FileChange(change.accessor, None)
             case PutPolicy():

@@ -21,7 +21,7 @@ from cubbyd.crypto.keys import RootKeys
 from cubbyd.crypto.sealing import seal
 from cubbyd.errors import IntegrityError, SealBrokenError
 from cubbyd.secret import Secret
-from cubbyd.store.record import MAX_SHARED, Record, Shared, decode, encode, with_contents
+from cubbyd.store.record import MAX_SHARED, Encodings, Record, Shared, decode, encode, with_contents
 
 KEYS = RootKeys(accessor_key=Secret(b"a" * 32), terms={1: Secret(b"1" * 32), 2: Secret(b"2" * 32)})
 OLD_KEYS = RootKeys(accessor_key=KEYS.accessor_key, terms={1: KEYS.terms[1]})
@@ -86,6 +86,24 @@ def test_that_is_as_it_was_whoever_came_before():
         meta = {"of": f"{pid}", "is": "x"}
         entry = an_entry(creator=creator, meta=meta, policies=names, display_name=f"name-{pid}")
         assert decode(file_of(entry), accessor(1), KEYS, shared).entry == entry
+
+
+def test_a_file_has_what_holds_now_whatever_was_encoded_before():
+    """Of this token or of others; and no more of them are kept than may be."""
+    encodings = Encodings()
+    entry = an_entry()
+
+    def written(entry, contents):
+        record = with_contents(entry, TOKEN, contents, random) if contents else Record(entry=entry)
+        found = decode(encode(record, KEYS, random, encodings), entry.accessor, KEYS)
+        return found.entry, found.open(TOKEN)
+
+    for number in range(MAX_SHARED + 10):
+        renewed = replace(entry, ttl=number)
+        other = an_entry(number + 2)
+        for each in ((entry, b"1"), (entry, b"2"), (renewed, None), (renewed, b"3"), (other, b"4")):
+            assert written(*each) == each
+        assert len(encodings) <= MAX_SHARED
 
 
 @given(entries, st.binary(max_size=600))
