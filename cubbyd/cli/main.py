@@ -43,9 +43,10 @@ def _put_off_what_only_click_wants() -> None:
     if "uuid" not in sys.modules:
         # click has it for a type's parameter, at which nothing looks.
         sys.modules["uuid"] = uuid = _Late("uuid", UUID=object)
-        import click  # noqa: F401, PLC0415 - after that
-
-        del vars(uuid)["UUID"]
+        try:
+            import click  # noqa: F401, PLC0415 - after that
+        finally:
+            del vars(uuid)["UUID"]
 
 
 class _Late(ModuleType):

@@ -105,8 +105,6 @@ class Commit:
                 raise
             # Of a bug in there the disk tells as little.
             raise StoreError(f"changes could not be carried out: {type(error).__name__}") from error
-        if self._has_failed:
-            raise _lost()  # somebody else's change has, meanwhile
         if refused is not None:
             raise refused
 

@@ -129,11 +129,12 @@ class DiskProcess:
         task = trio.lowlevel.current_task()
         is_alone, self._last = task is self._last and not self._under_way, task
         began = perf_counter()
-        message, mine = job_message(job), _Sent(task)
-        self._under_way.append(mine)
+        mine = _Sent(task)
+        self._send(job_message(job), mine)
+        # Nothing was awaited, so who was alone still is, and the answer that comes is his.
+        may_stay = is_alone and self._was_quick and not self._outbox
         try:
-            await self._send(message)
-            if is_alone and self._was_quick and self._wait_in_place(began + PATIENCE):
+            if may_stay and self._wait_in_place(began + PATIENCE):
                 self._take()
             while not mine.is_told:
                 await (mine.sleep() if self._is_read else self._read(mine))
@@ -143,21 +144,36 @@ class DiskProcess:
         return mine.result()
 
     def close(self) -> None:
-        """Wait for what is under way, and for its end."""
+        """Wait for what it is at, and for its end."""
         self._socket.close()
         with suppress(ChildProcessError):  # where SIGCHLD is ignored, the kernel has waited for it
             os.waitpid(self.pid, 0)
 
-    async def _send(self, message: bytes) -> None:
-        """Nearly always at once; else whoever is at it sends what comes meanwhile, too."""
-        is_another_at_it = bool(self._outbox)
+    def _send(self, message: bytes, mine: _Sent) -> None:
+        """Nearly always at once; what the socket does not take is sent by a task of its own.
+
+        So it keeps nobody who is told meanwhile, however much others have to send.
+        """
+        is_being_sent = bool(self._outbox)
         self._outbox += message
-        while self._outbox and not is_another_at_it:
-            try:
-                del self._outbox[: self._socket.send(self._outbox)]
-            except BlockingIOError:
-                with trio.CancelScope(shield=True):
-                    await trio.lowlevel.wait_writable(self._socket)
+        self._under_way.append(mine)
+        if not is_being_sent:
+            self._send_some()
+            if self._outbox:
+                trio.lowlevel.spawn_system_task(self._send_rest)
+
+    def _send_some(self) -> None:
+        try:
+            del self._outbox[: self._socket.send(self._outbox)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._outbox.clear()  # there is nobody; who waits for an answer is told so
+
+    async def _send_rest(self) -> None:
+        while self._outbox:
+            await trio.lowlevel.wait_writable(self._socket)
+            self._send_some()
 
     async def _read(self, mine: _Sent) -> None:
         """Take answers until this one is told; from then on, somebody else does."""
@@ -169,7 +185,9 @@ class DiskProcess:
                 self._take()
         finally:
             self._is_read = False
-            any(each.wake() for each in self._under_way)
+            for each in self._under_way:
+                if each.wake():
+                    break
 
     def _take(self) -> None:
         """Tell those whose answers have come. Raises OSError when there is nobody to answer."""

@@ -25,8 +25,9 @@ SYNCS_AT_ONCE: Final = 4
 """They share the journal's commits, and more share no more."""
 
 RECEIVED_BYTES: Final = 64 * 1024
-"""Asked of the channel at once. Of common changes some fifty, which then go together; a larger one
-comes in pieces."""
+"""Asked of the channel at once; a large change comes in pieces."""
+BATCH_BYTES: Final = 1024 * 1024
+"""After so many no more is taken into a batch: who is in it waits for all of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,12 +73,18 @@ def _carry_out_all(channel: socket.socket, files: DiskFiles) -> None:
 def _next_jobs(channel: socket.socket, inbox: Inbox) -> list[Job]:
     """What has come by now, and at least one. Raises EOFError when the daemon has ended."""
     jobs: list[Job] = []
-    while not jobs:
-        data = channel.recv(RECEIVED_BYTES)
+    size = 0
+    while True:
+        try:
+            data = channel.recv(RECEIVED_BYTES, socket.MSG_DONTWAIT if jobs else 0)
+        except BlockingIOError:
+            return jobs
         if not data:
             raise EOFError
-        jobs = inbox.jobs(data)
-    return jobs
+        jobs += inbox.jobs(data)
+        size += len(data)
+        if jobs and (len(data) < RECEIVED_BYTES or size >= BATCH_BYTES):
+            return jobs
 
 
 def have_begun(threads: Executor) -> bool:

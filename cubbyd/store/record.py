@@ -80,6 +80,10 @@ class Encodings:
     def __len__(self) -> int:
         return len(self._known)
 
+    def drop(self, accessor: Accessor) -> None:
+        """Forget a token's."""
+        self._known.pop(accessor, None)
+
     def of(self, entry: TokenEntry) -> bytes:
         """A map without a file key."""
         known = self._known.get(entry.accessor)

@@ -219,6 +219,7 @@ class Store:
                     sooner |= self._note_put(change.entry, term)
                 case Remove():
                     self._cache.drop(change.accessor)
+                    self._encodings.drop(change.accessor)
                     sooner |= self._index.remove(change.accessor)
                 case PutPolicy():
                     self._policies.put(change.policy, term)

@@ -15,6 +15,7 @@ from forked import Faulty, forked, together
 from trio.testing import wait_all_tasks_blocked
 
 from cubbyd.errors import DiskProcessError, IntegrityError, StoreError
+from cubbyd.store import disk_process
 from cubbyd.store.batch import FileChange
 
 # From 3.12 on Python warns of a fork where there are threads, as trio's and pytest's here.
@@ -45,12 +46,14 @@ def telling(calls):
     return Telling
 
 
-async def test_many_changes_are_made_with_one_sync(directory, calls):
-    jobs = [[FileChange(f"{number}", b"%d" % number)] for number in range(50)]
+@pytest.mark.parametrize("size", [1, 3 * 1000])
+async def test_many_changes_are_made_with_one_sync(directory, calls, size):
+    """All that a socket holds."""
+    jobs = [[FileChange(f"{number}", bytes([number]) * size)] for number in range(50)]
     with forked(directory, wrong=telling(calls)) as (files, disk):
         assert await together(disk, jobs) == [None] * 50
 
-        assert [files.read(f"{number}") for number in range(50)] == [b"%d" % n for n in range(50)]
+        assert [files.read(change.name) for [change] in jobs] == [job[0].data for job in jobs]
     assert calls.read_text().split().count("sync") == 1
 
 
@@ -146,6 +149,43 @@ async def test_when_it_goes_all_who_wait_are_told(directory):
             os.kill(disk.pid, signal.SIGKILL)
 
     assert sorted(told) == sorted(sizes)
+
+
+async def test_who_is_alone_with_a_large_change_keeps_nobody(directory, monkeypatch):
+    """Somebody who comes while it is being sent has his answer, and it its own."""
+    monkeypatch.setattr(disk_process, "PATIENCE", 60)
+    with forked(directory) as (_, disk), trio.fail_after(SECONDS):
+
+        async def alone():
+            for size in (1, 1, 3 * 10**5, 1, 3 * 10**5):
+                assert await disk.carry_out([FileChange("a", bytes(size))]) is None
+
+        async def late():
+            for number in range(20):
+                assert await disk.carry_out([FileChange("b", b"%d" % number)]) is None
+                await trio.lowlevel.checkpoint()
+
+        for _ in range(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(alone)
+                nursery.start_soon(late)
+
+
+async def test_nobody_sends_for_all_others_for_ever(directory):
+    """Who has been told goes on, however much others send."""
+    done = []
+    with forked(directory) as (_, disk), trio.fail_after(SECONDS):
+
+        async def client(name):
+            while len(done) < 8 * 16:
+                await disk.carry_out([FileChange(f"{name}", bytes(10**5))])
+                done.append(name)
+
+        async with trio.open_nursery() as nursery:
+            for name in range(16):
+                nursery.start_soon(client, name)
+
+    assert all(done.count(name) >= 2 for name in range(16))
 
 
 async def test_large_changes_at_once_get_there(directory):

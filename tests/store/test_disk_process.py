@@ -208,7 +208,7 @@ def opened_by(pid):
 async def test_it_ends_without_a_word_where_its_answer_is_not_read(directory, capfd):
     with logging_to_standard_error(), forked(directory) as (_, disk):
         message = job_message([FileChange("a", b"x")])
-        await disk._send(message)  # noqa: SLF001 - as a daemon that is killed
+        disk._socket.send(message)  # noqa: SLF001 - as a daemon that is killed
         await trio.lowlevel.wait_readable(disk._socket)  # noqa: SLF001
         disk._socket.close()  # noqa: SLF001
 
