@@ -151,24 +151,17 @@ async def test_when_it_goes_all_who_wait_are_told(directory):
     assert sorted(told) == sorted(sizes)
 
 
-async def test_who_is_alone_with_a_large_change_keeps_nobody(directory, monkeypatch):
-    """Somebody who comes while it is being sent has his answer, and it its own."""
+async def test_who_was_alone_takes_nobody_elses_answer(directory, monkeypatch):
+    """Who was alone so far may stand still for an answer; not once another has come."""
     monkeypatch.setattr(disk_process, "PATIENCE", 60)
     with forked(directory) as (_, disk), trio.fail_after(SECONDS):
-
-        async def alone():
-            for size in (1, 1, 3 * 10**5, 1, 3 * 10**5):
-                assert await disk.carry_out([FileChange("a", bytes(size))]) is None
-
-        async def late():
-            for number in range(20):
-                assert await disk.carry_out([FileChange("b", b"%d" % number)]) is None
-                await trio.lowlevel.checkpoint()
-
-        for _ in range(20):
+        for _ in range(40):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(alone)
-                nursery.start_soon(late)
+                for _ in range(2):
+                    await disk.carry_out([FileChange("a", b"alone")])
+                for name in "bc":  # they begin when it waits for room in the socket
+                    nursery.start_soon(disk.carry_out, [FileChange(name, bytes(300_000))])
+                assert await disk.carry_out([FileChange("a", bytes(300_000))]) is None
 
 
 async def test_nobody_sends_for_all_others_for_ever(directory):
