@@ -35,8 +35,10 @@ class Faulty(FaultyFiles):
 def stopped(disk):
     """It goes on with all that was sent by then."""
     os.kill(disk.pid, signal.SIGSTOP)
-    yield
-    os.kill(disk.pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        os.kill(disk.pid, signal.SIGCONT)  # or nothing that waits for its end would end
 
 
 async def together(disk, jobs):

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _put_off_what_only_click_wants() -> None:
-    """A tenth of a command's whole time each, and no command needs them."""
+    """A tenth of a command's whole time, and a twentieth; no command needs them."""
     sys.modules.setdefault("inspect", _Late("inspect"))  # quick tells why
     if "uuid" not in sys.modules:
         # click has it for a type's parameter, at which nothing looks.

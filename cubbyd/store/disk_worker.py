@@ -66,11 +66,11 @@ def _carry_out_all(channel: socket.socket, files: DiskFiles) -> None:
         answer: Answer = []
         while not isinstance(answer, str):
             # Jobs may be large, and are not to stay in memory until the next.
-            answer = _carried_out(_next_jobs(channel, inbox), files, each)
+            answer = _carried_out(next_jobs(channel, inbox), files, each)
             channel.sendall(answer_message(answer))
 
 
-def _next_jobs(channel: socket.socket, inbox: Inbox) -> list[Job]:
+def next_jobs(channel: socket.socket, inbox: Inbox) -> list[Job]:
     """What has come by now, and at least one. Raises EOFError when the daemon has ended."""
     jobs: list[Job] = []
     size = 0

@@ -17,6 +17,7 @@ from trio.testing import wait_all_tasks_blocked
 from cubbyd.errors import DiskProcessError, IntegrityError, StoreError
 from cubbyd.store import disk_process
 from cubbyd.store.batch import FileChange
+from cubbyd.store.disk_worker import RECEIVED_BYTES
 
 # From 3.12 on Python warns of a fork where there are threads, as trio's and pytest's here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
@@ -46,12 +47,13 @@ def telling(calls):
     return Telling
 
 
-@pytest.mark.parametrize("size", [1, 3 * 1000])
-async def test_many_changes_are_made_with_one_sync(directory, calls, size):
-    """All that a socket holds."""
-    jobs = [[FileChange(f"{number}", bytes([number]) * size)] for number in range(50)]
+@pytest.mark.parametrize(("count", "size"), [(50, 1), (30, 3000)])
+async def test_many_changes_are_made_with_one_sync(directory, calls, count, size):
+    """Also where they are more than is received at once; a socket holds twice as much."""
+    jobs = [[FileChange(f"{number}", bytes([number]) * size)] for number in range(count)]
+    assert size == 1 or RECEIVED_BYTES < count * size < 2 * RECEIVED_BYTES
     with forked(directory, wrong=telling(calls)) as (files, disk):
-        assert await together(disk, jobs) == [None] * 50
+        assert await together(disk, jobs) == [None] * count
 
         assert [files.read(change.name) for [change] in jobs] == [job[0].data for job in jobs]
     assert calls.read_text().split().count("sync") == 1

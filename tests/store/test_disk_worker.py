@@ -1,12 +1,25 @@
-"""How the process for the disk shares its syncs out; more of it is in test_disk_process.py."""
+"""What the process for the disk takes at once, and how it shares its syncs out.
 
+More of it is in test_disk_process.py.
+"""
+
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cubbyd.store import disk_worker
-from cubbyd.store.disk_worker import SYNCS_AT_ONCE, have_begun, in_turn_or_at_once
+from cubbyd.store.batch import FileChange
+from cubbyd.store.disk_messages import Inbox, job_message
+from cubbyd.store.disk_worker import (
+    BATCH_BYTES,
+    RECEIVED_BYTES,
+    SYNCS_AT_ONCE,
+    have_begun,
+    in_turn_or_at_once,
+    next_jobs,
+)
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
@@ -51,3 +64,53 @@ def test_threads_that_cannot_all_be_had_are_not_used(begin, monkeypatch):
         assert have_begun(threads) is (begin == SYNCS_AT_ONCE)
 
     assert not any(each.is_alive() for each in begun)
+
+
+class Flooded:
+    """A channel on which jobs come without end, or so many; then nothing, or the daemon's end."""
+
+    def __init__(self, sent, *, then=None):
+        self._sent = sent
+        self._then = then
+        self.received = 0
+
+    def recv(self, size, flags):
+        data = self._sent[self.received : self.received + size]
+        self.received += len(data)
+        if not data and self._then is not None:
+            return self._then
+        if not data and flags & socket.MSG_DONTWAIT:
+            raise BlockingIOError
+        return data
+
+
+JOB = [FileChange("a", bytes(1000))]
+MESSAGE = job_message(JOB)
+
+
+@pytest.mark.parametrize("count", [1, 10, RECEIVED_BYTES // len(MESSAGE) + 1, 500])
+def test_all_that_has_come_is_taken_together(count):
+    assert next_jobs(Flooded(MESSAGE * count), Inbox()) == [JOB] * count
+
+
+def test_what_comes_to_an_end_where_it_is_cut_is_not_waited_for():
+    """As many bytes as are asked for at once may be all that there are."""
+    whole = job_message([FileChange("a", bytes(RECEIVED_BYTES))])
+    job = [FileChange("a", bytes(2 * RECEIVED_BYTES - len(whole)))]
+    assert len(job_message(job)) == RECEIVED_BYTES
+
+    assert next_jobs(Flooded(job_message(job)), Inbox()) == [job]
+
+
+def test_who_is_in_a_batch_does_not_wait_for_all_that_still_comes():
+    channel = Flooded(MESSAGE * (3 * BATCH_BYTES // len(MESSAGE)))
+
+    jobs = next_jobs(channel, Inbox())
+
+    assert BATCH_BYTES <= channel.received < BATCH_BYTES + RECEIVED_BYTES
+    assert jobs == [JOB] * (channel.received // len(MESSAGE))
+
+
+def test_when_the_daemon_has_ended_there_is_no_more():
+    with pytest.raises(EOFError):
+        next_jobs(Flooded(MESSAGE[:-1], then=b""), Inbox())

@@ -33,6 +33,16 @@ def due(house, now=EPOCH):
     return set(house.store.due(now, at_most=100))
 
 
+async def test_of_what_is_destroyed_no_metadata_is_remembered(house):
+    entry = await house.put(1)
+    await house.put(2)
+
+    await house.remove(entry)
+
+    assert len(house.store._encodings) == 1  # noqa: SLF001 - nothing shows it
+    assert house.store.record(entry.accessor) is None
+
+
 async def test_what_was_committed_is_there(house):
     token, name = house.mint()
 

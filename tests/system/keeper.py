@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -115,7 +116,7 @@ class Witness:
         """What was answered, and noted; ``more`` is noted with it."""
         asked = CALLS[kind](on, value)
         if by is not None:
-            asked = asked._replace(token=Secret.from_text(by))
+            asked = replace(asked, token=Secret.from_text(by))
         self.journal.ask(kind=kind, by=by, on=on, value=value)
         try:
             said = self._client.perform(asked)

@@ -1,11 +1,13 @@
 """An operation as data: what every call is made of, and what may be done to one."""
 
 from collections.abc import Callable, Mapping
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from dataclasses import field
+from typing import Generic, TypeAlias, TypeVar
 
 from cubbyd.client.calls import answers
 from cubbyd.messages import Operation, Response, WrapInfo
 from cubbyd.secret import Secret
+from cubbyd.unchanging import unchanging
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -16,21 +18,18 @@ Data: TypeAlias = Mapping[str, object]
 """What a request carries: values of ``cubbyd.value.Value``, checked when it is encoded."""
 
 
-class Call(NamedTuple, Generic[R_co]):
+@unchanging
+class Call(Generic[R_co]):
     """One operation, ready to be carried out."""
 
     operation: Operation
     path: str
     decode: Callable[[Response], R_co]
     """Reads the answer. Raises MalformedFrameError where it lacks what it must have."""
-    data: Data | None = None
+    data: Data | None = field(default=None, repr=False)
     wrap_ttl: Duration | None = None
     token: Secret | None = None
     """Sent in place of the client's own token."""
-
-    def __repr__(self) -> str:
-        """Without the data."""
-        return f"Call({self.operation}, {self.path!r})"
 
 
 def as_secret(token: Token) -> Secret:
